@@ -48,7 +48,7 @@ class Market:
         job = self.builder.api("/jobs")["jobs"][0]
         (channel,) = self.buyer.api("/channels")["channels"]
         paths = {
-            self.owner: ["uses", "money", "collected", "collect", "log", "log/anchor", "models", "spending", "limits"],
+            self.owner: ["uses", "money", "collected", "collect", "log", "log/anchor", "verify", "models", "spending", "limits"],
             self.builder: [
                 "models", f"models/{self.model}", f"models/{self.model}/serve", f"jobs/{job['id']}", "train", "market",
                 f"market/{self.data}", f"lineage/{self.model}", "uses", f"train?with={self.data}",
@@ -191,21 +191,44 @@ def test_what_was_earned_is_listed_and_taken_along_for_the_books(market: Market)
     assert sold["Transaction, grant or receipt"].startswith("0x")
 
 
-def test_the_owner_sees_every_use_and_filters_them(market: Market):
+def test_the_owner_sees_a_run_as_one_use_with_its_rounds_inside(market: Market):
     page = market.owner_page
     page.goto(market.owner.url + "uses")
-    said = page.locator(".timeline li")
-    assert said.count() == 5, "the comparison of rows and four rounds"
-    assert "Northside Research trained round 4 on" in said.first.inner_text()
-    assert "compared the rows of" in said.last.inner_text()
-    assert page.locator(".timeline b").first.inner_text().startswith("<b>Ward</b>")
+    rows = page.locator(".listing tbody tr")
+    assert rows.count() == 1, "the comparison of rows and four rounds are one run"
+    assert "Northside Research trained on" in rows.inner_text()
+    assert "$" not in rows.inner_text(), "money only where there is money"
+    rows.get_by_text("5 uses in one run").click()
+    rounds = rows.locator("li")
+    assert rounds.count() == 5
+    assert "Round 4" in rounds.first.inner_text()
+    assert "Comparison of rows" in rounds.last.inner_text()
+    assert page.locator(".said b").first.inner_text().startswith("<b>Ward</b>")
     assert page.locator("main").locator("b:text-is('Ward')").count() == 0, "a name is no markup"
     assert "\u202e" not in page.content()
     page.get_by_label("Who").select_option(label="Northside Research")
+    page.get_by_role("button", name="Search").click()
     page.wait_for_url("**who=0x*")
-    assert said.count() == 5
-    page.goto(market.owner.url + "uses?action=infer")
+    assert rows.count() == 1
+    page.goto(market.owner.url + "uses?q=northside+ward")
+    assert rows.count() == 1
+    page.goto(market.owner.url + "uses?action=train&q=nobody")
     page.get_by_text("Nothing fits").wait_for()
+
+
+def _newest(page: Any) -> str:
+    """The receipt that a list of uses begins with."""
+    return str(page.locator(".listing a.said").first.get_attribute("href")).rsplit("/", 1)[-1]
+
+
+def test_uses_are_taken_along_round_by_round(market: Market):
+    page = market.owner_page
+    page.goto(market.owner.url + "uses")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download as CSV").click()
+    found = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text(encoding="utf-8-sig"))))
+    assert [row["Round of training"] for row in found] == ["4", "3", "2", "1", "0"]
+    assert {row["Signed by both sides"] for row in found} == {"yes"}
 
 
 def test_verifying_a_training_round_and_the_log(market: Market, tmp_path: Path):
@@ -220,12 +243,13 @@ def test_verifying_a_training_round_and_the_log(market: Market, tmp_path: Path):
     page.get_by_role("button", name="Anchor now").click()
     page.get_by_text("Anchored: the chain now vouches").wait_for()
     page.goto(market.owner.url + "uses")
-    receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
-    act.verify(page, market.owner, receipt)
+    act.verify(page, market.owner, _newest(page))
     page.goto(market.owner.url + "uses")
-    page.locator(".timeline a").last.click()
+    page.get_by_text("5 uses in one run").click()
+    page.get_by_role("link", name="Comparison of rows").click()
+    page.get_by_role("heading", name="In plain words").wait_for()
     first = page.locator("main").inner_text()
-    assert "the comparison of rows, before the first" in first
+    assert "the comparison of rows, before the first round" in first
     assert "epsilon 50, for the whole run" in first
     page.goto(market.owner.url + "log")
     page.get_by_role("button", name="Check my log").click()
@@ -238,7 +262,7 @@ def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
     act.verify(page, market.buyer, market.answer, "What could be checked holds")
     said = page.locator("#verified").inner_text()
     assert "The log of Northside Research has entries that are not anchored yet" in said
-    assert "Anchor my log" not in said, "it is not the buyer's to anchor"
+    assert "vouch for my log" not in said, "it is not the buyer's to anchor"
     market.builder.api("/anchor", {})
     act.verify(page, market.buyer, market.answer)
     names = page.locator(".checks strong").all_inner_texts()
@@ -262,6 +286,47 @@ def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    _uploaded(market, tmp_path, data)
+
+
+def _uploaded(market: Market, folder: Path, good: bytes) -> None:
+    """Somebody else checks the same zip at a node that took no part, and one in which a byte was changed."""
+    page, path = market.owner_page, folder / "given.zip"
+    path.write_bytes(good)
+    said = _checked(page, market.owner, path)
+    assert "Every check holds" in said
+    assert "Training, computed again, gives the same" in said
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the report").click()
+    assert "Verdict: HOLDS\n" in Path(waiting.value.path()).read_text()
+    with zipfile.ZipFile(io.BytesIO(good)) as archive, zipfile.ZipFile(path, "w") as changed:
+        for name in archive.namelist():
+            data = archive.read(name)
+            changed.writestr(
+                name, data.replace(b'"sequence":1', b'"sequence":2') if "manifest" not in name else data
+            )
+    assert "No file is missing or changed: no." in _checked(page, market.owner, path)
+    path.write_bytes(b"PK\5\6 no zip")
+    assert "The file could be read: no." in _checked(page, market.owner, path)
+
+
+def _checked(page: Any, console: Console, path: Path) -> str:
+    page.goto(console.url + "verify")
+    page.get_by_label("Evidence (zip)").set_input_files(path)
+    page.get_by_role("button", name="Check it").click()
+    page.locator("#uploaded .verdict").wait_for(timeout=60_000)
+    return str(page.locator("#uploaded").inner_text())
+
+
+def test_a_model_is_verified_by_whoever_looks_at_it(market: Market):
+    page = market.buyer_page
+    page.goto(market.buyer.url + "verify")
+    page.get_by_role("link", name="Illness risk").click()
+    page.get_by_role("button", name="Verify").click()
+    page.locator("#verified .verdict.good").wait_for(timeout=60_000)
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the evidence").click()
+    assert zipfile.is_zipfile(waiting.value.path())
 
 
 def test_verify_does_not_anchor_unasked(market: Market):
@@ -270,10 +335,10 @@ def test_verify_does_not_anchor_unasked(market: Market):
     question = {"model": market.model, "rows": [["5000.1", "5000.2", "5000.3"]], "at_most_units": 50_000}
     market.buyer.api("/predict", question)
     page.goto(market.builder.url + "uses?action=infer")
-    receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
+    receipt = _newest(page)
     act.verify(page, market.builder, receipt, "What could be checked holds")
     assert market.builder.api("/status")["log"]["anchored"] == size
-    page.get_by_role("button", name="Anchor my log, then verify").click()
+    page.get_by_role("button", name="Have the network vouch for my log, then verify").click()
     page.locator(".verdict.good, .verdict.open").wait_for(timeout=60_000)
     assert market.builder.api("/status")["log"]["anchored"] > size
 
@@ -535,7 +600,7 @@ def test_an_altered_database_fails_by_name(market: Market, place: str):
         "holder": (market.buyer, market.buyer_page),
     }[place]
     page.goto(console.url + "uses")
-    receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
+    receipt = _newest(page)
     with sqlite3.connect(console.home / "node.sqlite", timeout=10) as database:
         (envelope,) = database.execute("SELECT envelope FROM documents WHERE id = ?", (receipt,)).fetchone()
         at = envelope.index(b'"issued_at":') + len(b'"issued_at":') + 5

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 from node_tables import make
 from node_world import Party, World
 from peer_calls import granted, introduce
@@ -21,7 +22,7 @@ from freehold.features.grants import granting
 from freehold.features.grants.pages import datasets
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.proof.pages import log, uses
-from freehold.features.proof.pages.uses import done
+from freehold.features.proof.pages.uses import happened
 from freehold.kernel import countersigning, listed, words
 from freehold.kernel.registry import everything
 from freehold.kernel.web.forms import Form
@@ -157,8 +158,11 @@ def test_the_log_and_the_uses_say_what_they_do_not_know_by_its_own_word() -> Non
     assert log._said("claim", "vote") == "A statement of a kind unknown to this program: vote"
     assert log._said("claim", "release") == "A model released"
     assert log._said("asset", "agent") == "Something published of a kind unknown to this program: agent"
-    assert done("teleport") == "used {} in a way unknown to this program (teleport)"
-    assert done("train") == "trained on {}"
+    it = Markup("<b>it</b>")
+    assert happened("teleport", what=it) == (
+        "You used <b>it</b> in a way unknown to this program (<bdi>teleport</bdi>)"
+    )
+    assert happened("train", who=Markup("Ada"), what=it) == "Ada trained on <b>it</b>"
 
 
 def test_whatever_hangs_behaviour_on_an_action_says_its_word() -> None:

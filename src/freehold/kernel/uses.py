@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
 from freehold.core.errors import InvalidInput
+from freehold.kernel import selecting
 from freehold.kernel.node import Node
+from freehold.kernel.selecting import Found, Selection, Sort, Wanted
 
 MAX_PAGE = 200
 MAX_CHOICES = 200
@@ -20,6 +23,21 @@ MOST_LOOKED_AT = 1_000
 """Receipts that rows of like uses are made of."""
 NEWEST = (2**53, 2**53)
 _COLUMNS = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id, d.complete, d.envelope"
+_LISTED = Selection(
+    _COLUMNS,
+    "receipts AS r JOIN documents AS d ON d.id = r.id",
+    "r.position",
+    sorts={"at": Sort("r.issued_at"), "units": Sort("r.units")},
+    mentions="r.asset IN (SELECT id FROM assets WHERE lower(name) LIKE ? ESCAPE '!')"
+    " OR r.provider IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')"
+    " OR r.holder IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')",
+)
+_CHOICES = {
+    "thing": "r.asset = ?",
+    "who": "(r.provider = ? OR r.holder = ?)",
+    "action": "r.action = ?",
+    "since": "r.issued_at >= ?",
+}
 _CHOSEN = frozenset({"asset", "provider", "holder", "action"})
 
 
@@ -84,6 +102,34 @@ def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: in
     return list(islice(once, limit))
 
 
+def listed(node: Node, wanted: Wanted, *, runs: Sequence[str] = (), run: str = "") -> Found[Use]:
+    """A page of uses as somebody filters and searches them: `thing`, `who`, `action`, `since`.
+
+    Of each run, which is what `runs` are actions of, only the newest use stands there; with `run`, a grant, only its own.
+    """
+    found = _LISTED
+    for name, condition in _CHOICES.items():
+        if value := wanted.filter(name):
+            given: int | str = int(value) if name == "since" else value
+            found = found.only(condition, *[given] * condition.count("?"))
+    if run:
+        found = found.only("r.grant_id = ?", run)
+    elif runs:
+        names = ", ".join("?" for _ in runs)
+        newest = "SELECT 1 FROM receipts AS n WHERE n.grant_id = r.grant_id AND n.position > r.position"
+        found = found.only(f"(r.action NOT IN ({names}) OR NOT EXISTS ({newest}))", *runs)
+    return selecting.page(node.store, found, wanted).map(_use)
+
+
+def of_run(node: Node, grant_id: str, limit: int) -> list[Use]:
+    """The newest uses under a grant."""
+    query = (
+        f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE r.grant_id = ?"  # noqa: S608
+        " ORDER BY r.position DESC LIMIT ?"
+    )
+    return [_use(row) for row in node.store.rows(query, grant_id, limit)]
+
+
 def _rows(node: Node, fixed: dict[str, str], since: int, before: tuple[int, int], limit: int) -> list[Use]:
     where = "".join(f"r.{name} = ? AND " for name in fixed)
     query = (
@@ -131,6 +177,8 @@ class Row:
     at: int
     """When the newest was made."""
     times: int = 1
+    units: int = 0
+    """Paid for all of them."""
     whole: bool = True
     """False where there may be more than were looked at."""
 
@@ -139,19 +187,20 @@ def rows(node: Node, wanted: dict[str, str], limit: int) -> list[Row]:
     """The newest uses by columns of the index, each row of like ones as one."""
     where = "".join(f"{name} = ? AND " for name in wanted if name in _CHOSEN)
     found = node.store.rows(
-        f"SELECT grant_id, action, asset, holder, issued_at FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
+        f"SELECT grant_id, action, asset, holder, issued_at, units FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
         " ORDER BY issued_at DESC, position DESC LIMIT ?",
         *wanted.values(),
         MOST_LOOKED_AT,
     )
     made: list[Row] = []
-    for grant, action, asset, holder, at in found:
+    for grant, action, asset, holder, at, units in found:
         if made and (made[-1].grant, made[-1].action) == (grant, action):
             made[-1].times += 1
+            made[-1].units += units
         elif len(made) == limit:
             return made
         else:
-            made.append(Row(grant, action, asset, holder, at))
+            made.append(Row(grant, action, asset, holder, at, units=units))
     if len(found) == MOST_LOOKED_AT:
         made[-1].whole = False
     return made

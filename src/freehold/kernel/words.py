@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Claim, Document, Receipt
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import Text
 from freehold.kernel import installed
 
 ID: Mapping[str, Any] = {"type": "string", "pattern": "^0x[0-9a-f]{64}$"}
@@ -79,8 +80,12 @@ class ClaimKind(Word):
 class ActionWord(Word):
     """Something that a grant can allow, as a receipt names it."""
 
-    done: str
-    """What a holder did, with `{}` where the thing is named: "trained on {}"."""
+    noun: Text
+    """What a use is called: "training"."""
+    they: Text
+    """What a holder did: "{who} trained on {what}"."""
+    you: Text
+    """The same of this node: "You trained on {what}"."""
     pays: str = "owner"
     """Whom the price of a use reaches: `owner`, or the `pool` of the thing."""
     in_run: bool = False

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from freehold.core.texts import said
 from freehold.kernel.words import ActionWord
 
-ACTIONS = (ActionWord("infer", "asked {} for an answer", pays="pool"),)
+ACTIONS = (
+    ActionWord(
+        "infer",
+        said("answer"),
+        said("{who} asked {what} for an answer"),
+        said("You asked {what} for an answer"),
+        pays="pool",
+    ),
+)

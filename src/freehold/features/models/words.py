@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from freehold.core.texts import said
 from freehold.kernel.words import ACCOUNT, COUNT, ID, ActionWord, AssetKind, ClaimKind, many, record
 
 ASSET_KINDS = (AssetKind("model", "a model published"),)
-ACTIONS = (ActionWord("derive", "derived something from {}"),)
+ACTIONS = (
+    ActionWord(
+        "derive",
+        said("something made of it"),
+        said("{who} made something of {what}"),
+        said("You made something of {what}"),
+    ),
+)
 CLAIM_KINDS = (
     ClaimKind(
         "release",

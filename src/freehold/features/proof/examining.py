@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from freehold.core.documents import Asset, Grant, Receipt
-from freehold.core.errors import FreeholdError
+from freehold.core.errors import FreeholdError, Unavailable
 from freehold.core.signing import Envelope
 from freehold.kernel.evidence import proving
+from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import log_entry
-from freehold.kernel.evidence.verify import NO_LINEAGE
+from freehold.kernel.evidence.verify import NO_LINEAGE, Report, verify
 from freehold.kernel.logbook import NotAnchored
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import require_issued_within, require_receipt_fits
 from freehold.log import tree
 
 if TYPE_CHECKING:
-    from freehold.kernel.evidence.bundle import Bundle
     from freehold.kernel.host import Host
 
 D = TypeVar("D", Grant, Asset)
@@ -71,12 +71,36 @@ def examine(host: Host, receipt_id: str, tell: Callable[[Finding], None]) -> Bun
         tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored) else "bad", error.said))
         return None
     tell(Finding(GATHERED, "good", f"{len(bundle.files)} files from everybody who took part"))
+    _tell_all(report, tell)
+    return bundle
+
+
+def examine_model(host: Host, model_id: str, tell: Callable[[Finding], None]) -> Bundle | None:
+    """As `examine`, of a model: its evidence is what its owner gives whoever thinks of buying its answers."""
+    node, asset = host.node, host.node.asset(model_id)
+    try:
+        if asset.owner == node.account:
+            given = proving.give_model_evidence(host, {"model": asset.id})
+        else:
+            given = host.peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=120)
+        bundle = Bundle.from_json(given)
+    except FreeholdError as error:
+        tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored | Unavailable) else "bad", error.said))
+        return None
+    tell(Finding(GATHERED, "good", f"{len(bundle.files)} files from its owner"))
+    report = verify(bundle, chain=node.chain, must_be_final=False)
+    _tell_all(report, tell)
+    if report.subject not in ("", asset.id):
+        tell(Finding("documents.subject", "bad", "the evidence is about another model"))
+    return bundle
+
+
+def _tell_all(report: Report, tell: Callable[[Finding], None]) -> None:
     for check in report.checks:
         outcome: Outcome = "good" if check.ok else "open" if check.is_newer else "bad"
         tell(Finding(check.name, outcome, check.detail, check.file))
     if report.verdict == "no_lineage":
         tell(Finding("model.lineage", "bad", NO_LINEAGE))
-    return bundle
 
 
 def _own_checks(node: Node, receipt_id: str, tell: Callable[[Finding], None]) -> Iterator[Finding]:

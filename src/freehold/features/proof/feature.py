@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from freehold.features.proof import listing, wire
-from freehold.features.proof.pages import lineage, log, uses
+from freehold.features.proof.pages import lineage, log, uses, verify
+from freehold.features.proof.uploads import Uploads
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.proving import Gathering
 from freehold.kernel.feature import Card, Feature, PeerCall
@@ -18,7 +19,7 @@ FEATURE = Feature(
         wire.LINEAGE.does(lambda host, asked: listing.lineage(host.node, asked.document_id)),
         wire.EVIDENCE.does(lambda host, asked: proving.evidence(host, asked.receipt).to_json()),
     ),
-    parts=(lambda host: Gathering(host.node),),
+    parts=(lambda host: Gathering(host.node), lambda host: Uploads(host.node)),
     finders={"receipt": lambda host, text: listing.find_receipt(host.node, text)},
     peer_calls=(
         PeerCall("/evidence", proving.give_evidence, heavy=True),
@@ -27,10 +28,11 @@ FEATURE = Feature(
         ),
     ),
     cards=(Card("home_uses.html", uses.latest, 20),),
-    pages=(*uses.PAGES, *lineage.PAGES, *log.PAGES),
+    pages=(*uses.PAGES, *lineage.PAGES, *log.PAGES, *verify.PAGES),
     tabs=(
         Tab(Place.TRUST, "/uses", "Uses", 10),
         Tab(Place.TRUST, "/lineage", "Lineage", 20),
         Tab(Place.TRUST, "/log", "Log", 30),
+        Tab(Place.TRUST, "/verify", "Verify", 60),
     ),
 )

@@ -1,4 +1,4 @@
-"""Verifying a receipt in the background while its page shows each check as it is done."""
+"""Verifying a receipt or model in the background while its page shows each check as it is done."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import logging
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from freehold.core.errors import FreeholdError
+from freehold.core.texts import said
 from freehold.features.proof.examining import GATHERED, Finding, examine
 
 if TYPE_CHECKING:
@@ -22,74 +23,79 @@ _PIECE_BYTES = 64 * 1024
 _log = logging.getLogger("freehold")
 
 TITLES = {
-    "receipt.stored": "Your copy is unchanged",
-    "receipt.signed": "Both sides signed",
-    "receipt.parties": "They are who they say",
-    "receipt.grant": "The use was allowed",
-    "log.entry": "It stands in your log",
-    "log.inclusion": "The log leads to it",
-    "log.anchored": "The log is anchored",
-    "evidence.gathered": "All evidence gathered",
-    "manifest.signature": "The evidence is signed",
-    "manifest.files": "No file is missing or changed",
-    "documents.ids": "Every document is what its name says",
-    "documents.parties": "Every party is known",
-    "documents.signatures": "Every signature is genuine",
-    "documents.subject": "It is about this receipt",
-    "documents.unknown": "Some documents count for nothing here",
-    "chain.contracts": "The right contracts",
-    "chain.state": "The chain's state is proven",
-    "chain.id": "It is the chain of this node",
-    "chain.block": "The block is on the chain",
-    "logs.checkpoints": "Every log is signed by its keeper",
-    "logs.anchors": "Every log is anchored",
-    "logs.inclusion": "Every document stands in a log",
-    "logs.order": "Things happened in order",
-    "grants.terms": "Every grant keeps to the owner's terms",
-    "grants.bought": "Every grant was paid",
-    "receipts.use": "Every use was allowed",
-    "receipts.money": "The money adds up",
-    "revocation.standing": "Nothing was used after it was taken back",
-    "times.anchors": "Nothing is dated ahead",
-    "times.order": "Nothing is dated back",
-    "times.revocation": "No use is dated after it was taken back",
-    "model.lineage": "The model shows where it came from",
-    "training.claims": "The run is told as a whole",
-    "training.order": "The test was fixed before training",
-    "training.grants": "Every owner agreed to this very run",
-    "training.stamp": "The chain says when the plan was made",
-    "training.receipts": "Every round has its receipts",
-    "training.replay": "Training, computed again, gives the same",
-    "training.model": "It is the model that was trained",
-    "training.terms": "The model keeps to the owners' terms",
-    "valuation.test": "The test table is the one promised",
-    "valuation.shares": "The shares, computed again, are the same",
-    "valuation.quality": "The model is as good as it says",
-    "valuation.agreements": "Most owners computed the same shares",
-    "valuation.lineage": "The model names all its data",
-    "valuation.split": "The split on the chain pays those shares",
+    "receipt.stored": said("Your copy is unchanged"),
+    "receipt.signed": said("Both sides signed"),
+    "receipt.parties": said("They are who they say"),
+    "receipt.grant": said("The use was allowed"),
+    "log.entry": said("It stands in your log"),
+    "log.inclusion": said("The log leads to it"),
+    "log.anchored": said("The log is anchored"),
+    "evidence.read": said("The file could be read"),
+    "evidence.gathered": said("All evidence gathered"),
+    "manifest.signature": said("The evidence is signed"),
+    "manifest.files": said("No file is missing or changed"),
+    "documents.ids": said("Every document is what its name says"),
+    "documents.parties": said("Every party is known"),
+    "documents.signatures": said("Every signature is genuine"),
+    "documents.subject": said("It is about this receipt"),
+    "documents.unknown": said("Some documents count for nothing here"),
+    "chain.contracts": said("The right contracts"),
+    "chain.state": said("The chain's state is proven"),
+    "chain.id": said("It is the chain of this node"),
+    "chain.block": said("The block is on the chain"),
+    "logs.checkpoints": said("Every log is signed by its keeper"),
+    "logs.anchors": said("Every log is anchored"),
+    "logs.inclusion": said("Every document stands in a log"),
+    "logs.order": said("Things happened in order"),
+    "grants.terms": said("Every grant keeps to the owner's terms"),
+    "grants.bought": said("Every grant was paid"),
+    "receipts.use": said("Every use was allowed"),
+    "receipts.money": said("The money adds up"),
+    "revocation.standing": said("Nothing was used after it was taken back"),
+    "times.anchors": said("Nothing is dated ahead"),
+    "times.order": said("Nothing is dated back"),
+    "times.revocation": said("No use is dated after it was taken back"),
+    "model.lineage": said("The model shows where it came from"),
+    "training.claims": said("The run is told as a whole"),
+    "training.order": said("The test was fixed before training"),
+    "training.grants": said("Every owner agreed to this very run"),
+    "training.stamp": said("The chain says when the plan was made"),
+    "training.receipts": said("Every round has its receipts"),
+    "training.replay": said("Training, computed again, gives the same"),
+    "training.model": said("It is the model that was trained"),
+    "training.terms": said("The model keeps to the owners' terms"),
+    "valuation.test": said("The test table is the one promised"),
+    "valuation.shares": said("The shares, computed again, are the same"),
+    "valuation.quality": said("The model is as good as it says"),
+    "valuation.agreements": said("Most owners computed the same shares"),
+    "valuation.lineage": said("The model names all its data"),
+    "valuation.split": said("The split on the chain pays those shares"),
 }
 
 
-class Verification:
-    """One receipt being examined, or examined."""
+Look = Callable[["Host", str, Callable[[Finding], None]], "Bundle | None"]
+"""Examines a thing by its id, telling each finding; returns the evidence where there is some."""
 
-    def __init__(self, host: Host, receipt_id: str) -> None:
-        self.receipt_id = receipt_id
+
+class Verification:
+    """One receipt or model being examined, or examined."""
+
+    def __init__(self, host: Host, subject_id: str, look: Look) -> None:
+        self.subject_id = subject_id
         self.findings: list[Finding] = []
         self.bundle: Bundle | None = None
         self.done = False
-        self._thread = threading.Thread(target=self._run, args=(host,), name="verify a receipt", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(host, look), name="verify", daemon=True)
         self._thread.start()
 
-    def _run(self, host: Host) -> None:
+    def _run(self, host: Host, look: Look) -> None:
         try:
-            self.bundle = examine(host, self.receipt_id, self.findings.append)
+            self.bundle = look(host, self.subject_id, self.findings.append)
         except FreeholdError as error:
             self.findings.append(Finding(GATHERED, "bad", error.said))
         except Exception:  # noqa: BLE001 - a thread has no caller: the page says so
-            _log.exception("verifying %s failed", self.receipt_id[:10])
-            detail = "something went wrong here; the node's log says what"
+            _log.exception("verifying %s failed", self.subject_id[:10])
+            detail = said("something went wrong here; the node's log says what")
             self.findings.append(Finding(GATHERED, "bad", detail))
         self.done = True
 
@@ -114,22 +120,22 @@ class Verifications:
         self._kept: dict[str, Verification] = {}
         self._lock = threading.Lock()
 
-    def begin(self, host: Host, receipt_id: str) -> Verification:
+    def begin(self, host: Host, subject_id: str, look: Look = examine) -> Verification:
         """Examine now; one that runs already is not begun again."""
         with self._lock:
-            known = self._kept.get(receipt_id)
+            known = self._kept.get(subject_id)
             if known and not known.done:
                 return known
-            self._kept.pop(receipt_id, None)
+            self._kept.pop(subject_id, None)
             while len(self._kept) >= MAX_KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            made = self._kept[receipt_id] = Verification(host, receipt_id)
+            made = self._kept[subject_id] = Verification(host, subject_id, look)
             return made
 
-    def get(self, receipt_id: str) -> Verification | None:
-        """The last one of a receipt."""
+    def get(self, subject_id: str) -> Verification | None:
+        """The last one of a receipt or model."""
         with self._lock:
-            return self._kept.get(receipt_id)
+            return self._kept.get(subject_id)
 
 
 def zipped(bundle: Bundle, folder: str) -> Iterator[bytes]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from freehold.core.texts import said
 from freehold.kernel.words import ACCOUNT, COUNT, ID, TEXT, ActionWord, ClaimKind, by, many, record
 
 _DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
-ACTIONS = (ActionWord("train", "trained on {}", in_run=True),)
+ACTIONS = (
+    ActionWord(
+        "train", said("training"), said("{who} trained on {what}"), said("You trained on {what}"), in_run=True
+    ),
+)
 CLAIM_KINDS = (
     ClaimKind(
         "test_commitment",

@@ -2,54 +2,97 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import Response, StreamingResponse
 
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.signing import Envelope
-from freehold.core.texts import said
+from freehold.core.texts import filled, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
 from freehold.kernel import logbook, uses
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
-from freehold.kernel.people import name_of, readable, thing_name
-from freehold.kernel.uses import Filter, Use
-from freehold.kernel.web import formats
+from freehold.kernel.people import name_of, readable
+from freehold.kernel.selecting import Found, Wanted
+from freehold.kernel.uses import Use
 from freehold.kernel.web.paying import anchor_fee
-from freehold.kernel.web.powers import Power
+from freehold.kernel.web.powers import NoPower, Power
+from freehold.kernel.web.reader import reader
+from freehold.kernel.web.tables import Column, Empty, Filter, Table, Tag, decimal, moment
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import money, named
 from freehold.kernel.words import actions
 
-PAGE = 40
 LATEST = 6
-PERIODS = {"1": "the last day", "7": "the last 7 days", "30": "the last 30 days", "365": "the last year"}
+MOST_ROUNDS = 12
+"""Of a run, shown with it."""
+PERIODS = (
+    ("1", said("the last day")),
+    ("7", said("the last 7 days")),
+    ("30", said("the last 30 days")),
+    ("365", said("the last year")),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A use, or a whole run, as the list shows it."""
+
+    use: Use
+    """The newest one of a run."""
+    sentence: Markup
+    owner: str
+    at: int
+    units: int
+    """Paid in all; nothing where none was."""
+    state: Tag | None
+    times: int
+    """Uses that it stands for."""
+    rounds: Sequence[Use]
+    """The newest of a run, where it stands for several."""
 
 
 def overview(visit: Visit) -> Response:
-    """One page of the timeline."""
-    node = visit.node
-    wanted, chosen = _filter(visit)
-    found = uses.page(node, wanted, _before(visit.query.get("before", "")), PAGE + 1)
-    shown, older = found[:PAGE], ""
-    if len(found) > PAGE:
-        older = urlencode({**chosen, "before": "{}-{}".format(*shown[-1].place)})
-    return visit.show(
-        "uses.html",
-        days=_days(node, shown),
-        older=older,
-        newest=urlencode(chosen) if visit.query.get("before") else "",
-        chosen=chosen,
-        things=_named(uses.choices(node, "asset"), lambda value: thing_name(node, value)),
-        people=_named(_parties(node), lambda value: name_of(node, value)),
-        actions=[(one, done(one).replace("{}", "it", 1)) for one in uses.choices(node, "action")],
-        periods=PERIODS,
+    """Who used what."""
+    node, run = visit.node, visit.query.get("run", "")[:80]
+    table = Table(
+        said("Uses"),
+        _SHOWN,
+        partial(_rows, node, run),
+        search=said("Name of data, a model or a person"),
+        filters=() if run else _filters(node),
+        empty=Empty(
+            said("Nobody has used anything yet"),
+            said(
+                "As soon as somebody trains on your data or asks your model, each use stands here with its receipt."
+                " Publish a table to begin."
+            ),
+            "/publish",
+            said("Publish a table"),
+        ),
+        sort="-at",
+    )
+    if visit.query.get("format") == "csv":
+        table = replace(table, columns=_FILED, load=partial(_one_by_one, node, run))
+    return visit.show("uses.html", listed=table.shown(visit), run=run)
+
+
+def _filters(node: Node) -> tuple[Filter, ...]:
+    things = _named(uses.choices(node, "asset"), lambda value: _thing(node, value))
+    people = _named(_parties(node), lambda value: _party(node, value))
+    kinds = [(one, noun(one)) for one in uses.choices(node, "action")]
+    return (
+        Filter("thing", said("What"), said("everything"), things),
+        Filter("who", said("Who"), said("everybody"), people),
+        Filter("action", said("Did what"), said("anything"), kinds),
+        Filter("period", said("When"), said("ever"), PERIODS),
     )
 
 
@@ -58,43 +101,80 @@ def _parties(node: Node) -> list[str]:
     return sorted(both - {node.account})
 
 
-def _named(values: list[str], name: Any) -> list[tuple[str, str]]:
-    return sorted(((value, str(name(value))) for value in values), key=lambda pair: pair[1].lower())
+def _named(values: list[str], name: Callable[[str], str]) -> list[tuple[str, str]]:
+    return sorted(((value, name(value)) for value in values), key=lambda pair: pair[1].lower())
 
 
-def _filter(visit: Visit) -> tuple[Filter, dict[str, str]]:
-    """What was asked for, and the same as it goes into links."""
-    given = {key: visit.query.get(key, "")[:80] for key in ("thing", "who", "action", "period")}
-    chosen = {key: value for key, value in given.items() if value}
-    if chosen.get("period") not in PERIODS:
-        chosen.pop("period", None)
-    days = int(chosen.get("period", "0"))
-    since = visit.node.now() - days * DAY_SECONDS if days else 0
-    wanted = Filter(chosen.get("thing", ""), chosen.get("who", ""), chosen.get("action", ""), since)
-    return wanted, chosen
+def _thing(node: Node, asset: str) -> str:
+    return node.asset(asset).name if node.store.has(asset) else said("something not known here")
 
 
-def _before(text: str) -> tuple[int, int]:
-    parts = text[:40].split("-")
-    if len(parts) == 2 and all(part.isascii() and part.isdecimal() for part in parts):
-        return min(int(parts[0]), 2**53), min(int(parts[1]), 2**53)
-    return uses.NEWEST
+def _party(node: Node, account: str) -> str:
+    known = node.store.party(account)
+    return known[1] if known else said("somebody not known here")
 
 
-def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]]:
-    """(a moment of that day, its rows), newest first."""
-    anchored = logbook.anchored_if_known(node) if shown else 0
-    grouped = groupby(shown, key=lambda use: formats.here(use.issued_at).date())
-    return [
-        (of_day[0].issued_at, [_row(node, use, anchored) for use in of_day])
-        for _, group in grouped
-        if (of_day := list(group))
-    ]
+def _since(node: Node, wanted: Wanted) -> Wanted:
+    days = wanted.filter("period")
+    if not days:
+        return wanted
+    since = str(node.now() - int(days) * DAY_SECONDS)
+    return replace(wanted, filters={**wanted.filters, "since": since})
 
 
-def _row(node: Node, use: Use, anchored: int | None) -> dict[str, Any]:
-    vouched = None if anchored is None else use.position < anchored
-    return {"use": use, "said": sentence(node, use), "anchored": vouched}
+def _one_by_one(node: Node, run: str, wanted: Wanted) -> Found[Row]:
+    """Each use by itself, as a file has them."""
+    return uses.listed(node, _since(node, wanted), run=run).map(lambda use: _row(node, use, None))
+
+
+def _rows(node: Node, run: str, wanted: Wanted) -> Found[Row]:
+    runs = [name for name, one in actions().items() if one.in_run]
+    found = uses.listed(node, _since(node, wanted), runs=runs, run=run)
+    anchored = logbook.anchored_if_known(node) if found.rows else 0
+    return found.map(lambda use: _row(node, use, anchored, whole=not run and use.action in runs))
+
+
+def _row(node: Node, use: Use, anchored: int | None, *, whole: bool = False) -> Row:
+    times, units = uses.under(node, use.grant) if whole else (1, use.units)
+    return Row(
+        use=use,
+        sentence=sentence(node, use),
+        owner=said("you") if use.provider == node.account else _party(node, use.provider),
+        at=use.issued_at,
+        units=units,
+        state=_state(use, anchored),
+        times=times,
+        rounds=uses.of_run(node, use.grant, MOST_ROUNDS) if whole and times > 1 else (),
+    )
+
+
+def _state(use: Use, anchored: int | None) -> Tag | None:
+    if not use.complete:
+        return Tag(said("signed by one side"), "warn")
+    if anchored is None:
+        return None
+    if use.position < anchored:
+        return Tag(said("vouched for"), "good")
+    return Tag(said("not vouched for yet"))
+
+
+_SHOWN = (
+    Column("said", said("What happened"), show=lambda row: row.sentence),
+    Column("owner", said("Whose")),
+    Column("at", said("When"), show="when", sort=True),
+    Column("units", said("Paid"), show=lambda row: money(row.units) if row.units else "", align="end"),
+    Column("state", said("By the network")),
+)
+_FILED = (
+    Column("at", said("Date"), csv=lambda row: moment(row.at), sort=True),
+    Column("said", said("What happened"), csv=lambda row: row.sentence.striptags()),
+    Column("owner", said("Whose")),
+    Column("round", said("Round of training"), csv=lambda row: row.use.round),
+    Column("units", said("Paid"), csv=lambda row: decimal(row.units)),
+    Column("currency", said("Currency"), csv=lambda _: "USD"),
+    Column("complete", said("Signed by both sides"), csv=lambda row: row.use.complete),
+    Column("id", said("Receipt"), csv=lambda row: row.use.id),
+)
 
 
 def latest(host: Host) -> list[dict[str, Any]]:
@@ -102,36 +182,52 @@ def latest(host: Host) -> list[dict[str, Any]]:
     node = host.node
     return [
         {
-            **vars(row),
-            "who": name_of(node, row.holder),
-            "name": node.asset(row.asset).name if node.store.has(row.asset) else "",
+            "said": happened(row.action, who=_who(node, row.holder), what=_what(node, row.asset)),
+            "at": row.at,
+            "times": row.times,
+            "whole": row.whole,
+            "units": row.units,
         }
         for row in uses.rows(node, {"provider": node.account}, LATEST)
     ]
 
 
 def sentence(node: Node, use: Use) -> Markup:
-    """`Northside Research trained round 3 on Breast Cancer Part 1, paid $0.00`."""
-    who = Markup("You") if use.holder == node.account else named(name_of(node, use.holder), 50)
-    what = Markup("<b>{}</b>").format(named(thing_name(node, use.asset), 60))
-    if use.provider != node.account and use.holder == node.account:
-        what += Markup(" of {}").format(named(name_of(node, use.provider), 50))
-    return Markup("{} {}, paid {}").format(who, _act(use, what), money(use.units))
+    """`Northside Research trained on Breast Cancer Part 1`."""
+    if use.holder == node.account:
+        return happened(use.action, what=_what(node, use.asset))
+    return happened(use.action, who=_who(node, use.holder), what=_what(node, use.asset))
 
 
-def _act(use: Use, what: Markup) -> Markup:
-    if use.action == "train" and use.round == 0:
-        return Markup("compared the rows of {} with those of others, under noise").format(what)
-    if use.action == "train" and use.round is not None:
-        return Markup("trained round {} on {}").format(use.round, what)
-    before, _, after = done(use.action).partition("{}")
-    return Markup("{}{}{}").format(before, what, after)
+def _who(node: Node, account: str) -> Markup:
+    return named(_party(node, account), 50)
 
 
-def done(action: str) -> str:
-    """What an action is, with `{}` for the thing; one that no feature says, by its own word."""
+def _what(node: Node, asset: str) -> Markup:
+    return Markup("<b>{}</b>").format(named(_thing(node, asset), 60))
+
+
+def happened(action: str, **parts: Markup) -> Markup:
+    """What was done, of `who` or of this node's owner where nobody is named; an action that no feature says by its word."""
     known = actions().get(action)
-    return known.done if known else f"used {{}} in a way unknown to this program ({action})"
+    if known is None:
+        text = _UNKNOWN if "who" in parts else _UNKNOWN_BY_YOU
+        parts["action"] = named(action, 40)
+    else:
+        text = known.they if "who" in parts else known.you
+    template = str(escape(reader().texts().gettext(text.template)))
+    # every part is escaped already
+    return Markup(filled(template, parts, str))  # noqa: S704
+
+
+_UNKNOWN = said("{who} used {what} in a way unknown to this program ({action})")
+_UNKNOWN_BY_YOU = said("You used {what} in a way unknown to this program ({action})")
+
+
+def noun(action: str) -> str:
+    """What a use is called; one that no feature says, by its own word."""
+    known = actions().get(action)
+    return known.noun if known else action
 
 
 def receipt(visit: Visit) -> Response:
@@ -139,7 +235,7 @@ def receipt(visit: Visit) -> Response:
     node, receipt_id = visit.node, _found(visit)
     use, anchored = uses.one(node, receipt_id), logbook.anchored_if_known(node)
     if use is None:
-        raise NotFound(said("that receipt is not in this log"), hint=said("Look at Who used it."))
+        raise NotFound(said("that receipt is not in this log"), hint=said("Look at Uses."))
     verification = visit.kept(Verifications).get(receipt_id)
     failure = verification.named_failure if verification else None
     envelope = _read(node, receipt_id)
@@ -147,6 +243,7 @@ def receipt(visit: Visit) -> Response:
     return visit.show(
         "receipt.html",
         use=use,
+        noun=noun(use.action),
         said=sentence(node, use),
         anchored=vouched,
         anchored_size=anchored,
@@ -166,6 +263,8 @@ def verify(visit: Visit) -> Response:
     """Begin checking; with `anchor`, the log is anchored first, which was agreed to by pressing that button."""
     receipt_id = _found(visit)
     if visit.form.text("anchor") == "yes":
+        if not visit.may(Power.PAY):
+            raise NoPower.to(Power.PAY)
         logbook.anchor(visit.node)
     visit.kept(Verifications).begin(visit.host, receipt_id)
     return visit.go(f"/uses/{receipt_id}#verified")
@@ -209,7 +308,7 @@ def _detail(node: Node, envelope: Envelope) -> dict[str, Any]:
 
 
 def _payee(node: Node, account: str) -> str:
-    return name_of(node, account) if len(account) == 42 else "everybody whose data made the model"
+    return name_of(node, account) if len(account) == 42 else said("everybody whose data made the model")
 
 
 def _inclusion(node: Node, position: int) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def shares(evidence: Evidence) -> str:
     for name in sorted({*stated, *expected}):
         if name not in stated or name not in expected or not same(stated[name], expected[name]):
             raise Broken(evidence.place(run.contribution), f"states other {name} than the training gives")
-    return "shares in basis points: " + ", ".join(map(str, again.shares.values()))
+    return "shares: " + ", ".join(f"{share / 100:.2f} %" for share in again.shares.values())
 
 
 def quality(evidence: Evidence) -> str:

@@ -38,7 +38,7 @@ def state(evidence: Evidence) -> str:
     evidence.state = proven.state
     evidence.block_hash, evidence.block_number = proven.block_hash, proven.block_number
     evidence.block_time = proven.timestamp
-    return f"{len(proven.state)} storage words proven in block {proven.block_number}"
+    return f"{len(proven.state)} values of the chain proven in block {proven.block_number}"
 
 
 def read_hash(text: str) -> str:
@@ -83,7 +83,11 @@ def on(evidence: Evidence, chain: Chain, *, must_be_final: bool) -> str:
 
     `must_be_final` is not for evidence made a moment ago: that it is not final yet is then said, not held against it.
     """
-    number, found = evidence.block_number, evidence.block_hash
+    return of_chain(evidence.block_number, evidence.block_hash, chain, must_be_final=must_be_final)
+
+
+def of_chain(number: int, found: str, chain: Chain, *, must_be_final: bool) -> str:
+    """As `on`, of a block by its number and hash."""
     try:
         shown = chain.rpc.call("eth_getBlockByNumber", hex(number), False)
     except RpcError as error:
