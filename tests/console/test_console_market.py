@@ -321,7 +321,7 @@ def _checked(page: Any, console: Console, path: Path) -> str:
 def test_a_model_is_verified_by_whoever_looks_at_it(market: Market):
     page = market.buyer_page
     page.goto(market.buyer.url + "verify")
-    page.get_by_role("link", name="Illness risk").click()
+    page.get_by_role("link", name="Illness risk", exact=True).click()
     page.get_by_role("button", name="Verify").click()
     page.locator("#verified .verdict.good").wait_for(timeout=60_000)
     with page.expect_download() as waiting:
