@@ -7,7 +7,7 @@ nothing is concluded from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -82,10 +82,10 @@ class ActionWord(Word):
 
     noun: Text
     """What a use is called: "training"."""
-    they: Text
-    """What a holder did: "{who} trained on {what}"."""
-    you: Text
-    """The same of this node: "You trained on {what}"."""
+    they: Callable[[str, str], Text]
+    """What a holder did, of its name and the thing's: "{who} trained on {what}"."""
+    you: Callable[[str], Text]
+    """The same of this node, of the thing's name."""
     pays: str = "owner"
     """Whom the price of a use reaches: `owner`, or the `pool` of the thing."""
     in_run: bool = False

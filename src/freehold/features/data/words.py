@@ -7,9 +7,22 @@ from freehold.kernel.words import ActionWord, AssetKind
 
 ASSET_KINDS = (AssetKind("dataset", "a dataset published"),)
 ACTIONS = (
-    ActionWord("read", said("reading"), said("{who} read {what}"), said("You read {what}")),
-    ActionWord("query", said("query"), said("{who} queried {what}"), said("You queried {what}")),
     ActionWord(
-        "redistribute", said("passing on"), said("{who} passed {what} on"), said("You passed {what} on")
+        "read",
+        said("reading"),
+        lambda who, what: said("{who} read {what}", who=who, what=what),
+        lambda what: said("You read {what}", what=what),
+    ),
+    ActionWord(
+        "query",
+        said("query"),
+        lambda who, what: said("{who} queried {what}", who=who, what=what),
+        lambda what: said("You queried {what}", what=what),
+    ),
+    ActionWord(
+        "redistribute",
+        said("passing on"),
+        lambda who, what: said("{who} passed {what} on", who=who, what=what),
+        lambda what: said("You passed {what} on", what=what),
     ),
 )

@@ -9,8 +9,8 @@ ACTIONS = (
     ActionWord(
         "infer",
         said("answer"),
-        said("{who} asked {what} for an answer"),
-        said("You asked {what} for an answer"),
+        lambda who, what: said("{who} asked {what} for an answer", who=who, what=what),
+        lambda what: said("You asked {what} for an answer", what=what),
         pays="pool",
     ),
 )

@@ -10,8 +10,8 @@ ACTIONS = (
     ActionWord(
         "derive",
         said("something made of it"),
-        said("{who} made something of {what}"),
-        said("You made something of {what}"),
+        lambda who, what: said("{who} made something of {what}", who=who, what=what),
+        lambda what: said("You made something of {what}", what=what),
     ),
 )
 CLAIM_KINDS = (

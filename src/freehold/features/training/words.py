@@ -8,7 +8,11 @@ from freehold.kernel.words import ACCOUNT, COUNT, ID, TEXT, ActionWord, ClaimKin
 _DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
 ACTIONS = (
     ActionWord(
-        "train", said("training"), said("{who} trained on {what}"), said("You trained on {what}"), in_run=True
+        "train",
+        said("training"),
+        lambda who, what: said("{who} trained on {what}", who=who, what=what),
+        lambda what: said("You trained on {what}", what=what),
+        in_run=True,
     ),
 )
 CLAIM_KINDS = (

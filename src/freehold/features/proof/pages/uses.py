@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.signing import Envelope
-from freehold.core.texts import filled, said
+from freehold.core.texts import Text, filled, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
 from freehold.kernel import logbook, uses
@@ -209,19 +209,23 @@ def _what(node: Node, asset: str) -> Markup:
 
 def happened(action: str, **parts: Markup) -> Markup:
     """What was done, of `who` or of this node's owner where nobody is named; an action that no feature says by its word."""
-    known = actions().get(action)
-    if known is None:
-        text = _UNKNOWN if "who" in parts else _UNKNOWN_BY_YOU
-        parts["action"] = named(action, 40)
+    known, who, what = actions().get(action), parts.get("who"), parts["what"]
+    if known is not None:
+        text = known.you(what) if who is None else known.they(who, what)
     else:
-        text = known.they if "who" in parts else known.you
+        parts["action"] = named(action, 40)
+        text = _unknown(who, what, parts["action"])
     template = str(escape(reader().texts().gettext(text.template)))
     # every part is escaped already
     return Markup(filled(template, parts, str))  # noqa: S704
 
 
-_UNKNOWN = said("{who} used {what} in a way unknown to this program ({action})")
-_UNKNOWN_BY_YOU = said("You used {what} in a way unknown to this program ({action})")
+def _unknown(who: str | None, what: str, action: str) -> Text:
+    if who is None:
+        return said("You used {what} in a way unknown to this program ({action})", what=what, action=action)
+    return said(
+        "{who} used {what} in a way unknown to this program ({action})", who=who, what=what, action=action
+    )
 
 
 def noun(action: str) -> str:
