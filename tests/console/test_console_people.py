@@ -305,7 +305,9 @@ def test_nobody_else_gets_what_somebody_typed(node):
     token = writer.token
     writer.act("/leave")
     assert (
-        writer.post("/console/publish/0xab/terms", data={"csrf": token, "note": "a secret plan"}).status_code
+        writer.post(
+            "/console/requests/0xab/refuse", data={"csrf": token, "note": "a secret plan"}
+        ).status_code
         == 303
     )
     assert writer.kept

@@ -190,7 +190,7 @@ class Console:
             token = request.cookies.get(unsent_cookie(request), "")
             if self.entering.unsent.find(token, session.person.id):
                 self.entering.unsent.drop(token)
-                session.say(said("Thrown away. Nothing was sent."))
+            session.say(said("Thrown away. Nothing was sent."))
         return RedirectResponse(CONSOLE_PATH + "/", 303)
 
     async def _form(self, request: Request, page: Page, token: str | None) -> Form:

@@ -50,7 +50,8 @@ def at(path: str, place: Place | None = None) -> Here:
     """The tab that a page belongs to; `place` where the page says it by itself."""
     if place is not None:
         return Here(place, None)
-    tab = next((one for one in tabs() if one.holds(path)), None)
+    # `/settings/people` is a tab of its own below `/settings`
+    tab = max((one for one in tabs() if one.holds(path)), key=lambda one: len(one.path), default=None)
     return Here(tab.place, tab) if tab else Here(None, None)
 
 
