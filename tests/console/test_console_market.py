@@ -425,6 +425,50 @@ def test_a_form_that_is_sent_twice_is_paid_once(market: Market) -> None:
     assert after - before == 2 * 50_000
 
 
+def test_a_file_of_rows_is_asked_in_several_calls_for_a_price_that_was_said(
+    market: Market, tmp_path: Path
+) -> None:
+    page, buyer = market.owner_page, market.owner
+    before = buyer.api("/channels")["channels"][0]["promised_units"]
+    page.goto(f"{buyer.url}models/{market.model}")
+    page.get_by_role("link", name="Ask with a file or several rows").click()
+    for rows, said in (
+        ("", "no rows were given"),
+        ("pulse;pressure;glucose\n1;x;3\ny;2;3\n", "B2): 'x' is not"),
+    ):
+        page.get_by_label("Rows, one a line").fill(rows)
+        page.get_by_role("button", name="See what it comes to").click()
+        assert said in page.get_by_role("alert").inner_text()
+    assert "(A3): 'y' is not a number" in page.get_by_role("alert").inner_text(), "all of it at once"
+    path = tmp_path / "rows.csv"
+    path.write_text("glucose;pulse;pressure\n" + "".join(f"7,{n};1.000,{n % 9};2\n" for n in range(1_001)))
+    page.get_by_label("Rows, one a line").fill("")
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(path)
+    page.get_by_role("button", name="See what it comes to").click()
+    said = page.locator("main").inner_text()
+    assert "1001 rows, in 2 calls: $0.10 in all." in said.replace("1,001", "1001")
+    assert "a comma is read as the decimal mark" in said
+    assert buyer.api("/channels")["channels"][0]["promised_units"] == before, "nothing is paid yet"
+    assert list((buyer.home / "uploads").iterdir()) == []
+    # the form is sent twice
+    page.evaluate(
+        """async () => {
+          const form = document.querySelector("main form[action*='/ask/']");
+          await fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form))});
+        }"""
+    )
+    page.get_by_role("button", name="and ask").click()
+    page.get_by_role("link", name="Receipt 2").wait_for()
+    assert buyer.api("/channels")["channels"][0]["promised_units"] - before == 2 * 50_000
+    assert page.get_by_role("link", name="Receipt").count() == 2
+    with page.expect_download() as arriving:
+        page.get_by_role("link", name="Download as CSV").click()
+    lines = Path(arriving.value.path()).read_text().splitlines()
+    assert len(lines) == 1_002
+    assert lines[0] == "pulse,pressure,glucose,label,probability"
+    assert lines[10].startswith("1000.0,2,7.9,")
+
+
 def test_a_channel_is_closed_knowingly(market: Market):
     page = market.buyer_page
     page.goto(market.buyer.url + "channels")

@@ -105,6 +105,7 @@ class Buyer:
         key: str | None = None,
         in_all_units: int | None = None,
         by_transfer: bool = False,
+        part_of: str = "",
     ) -> dict[str, Any]:
         """`{model, outputs, receipt}` beside the rows as they were asked; the receipt carries both signatures.
 
@@ -118,7 +119,7 @@ class Buyer:
         one way goes on that way.
 
         What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and
-        the node's ceilings; a call dearer than `shown_units` is refused.
+        the node's ceilings; a call dearer than `shown_units` is refused. Calls that are `part_of` one act share that.
 
         Raises NoLineage, VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
         InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
@@ -137,7 +138,7 @@ class Buyer:
         require_rows(asset, len(rows))
         cost = price_of(asset.terms, len(rows))
         ceiling.require_shown(cost, shown_units)
-        act = Act(secrets.token_hex(16), at_most_units, in_all_units)
+        act = Act(part_of or secrets.token_hex(16), at_most_units, in_all_units)
         by_transfer = by_transfer or self._transfers.is_begun(body, key)
         if by_transfer:
             ceiling.require_limit(self._node, act, cost)

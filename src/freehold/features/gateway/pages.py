@@ -14,7 +14,7 @@ from freehold.core.ids import sha256_hex
 from freehold.core.signing import parse_envelope
 from freehold.core.texts import said
 from freehold.features.data import finding, schemas
-from freehold.features.gateway import rationing, serving
+from freehold.features.gateway import asking, rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import request_body
@@ -228,13 +228,14 @@ def _row(visit: Visit, asset: Asset) -> Rows:
         raise
     if len(found.cells) != 1:
         raise InvalidInput(
-            said("{cells} rows were pasted; one row is asked at a time", cells=len(found.cells)),
-            hint=said("Paste one row, with or without its header. Nothing was paid."),
+            said("{cells} rows were pasted; here one row is asked", cells=len(found.cells)),
+            hint=said("Several rows are asked on the page of files and rows, linked below. Nothing was paid."),
         )
     return found
 
 
 PAGES = [
+    *asking.PAGES,
     shows("/models/{model}", model),
     shows("/models/{model}/serve", ask_switch, needs=Power.DECIDE),
     acts("/models/{model}/serve", switch, needs=Power.DECIDE, words=said("Changed whether answers are sold")),
