@@ -122,7 +122,7 @@ class Question(Generic[A_co]):
 
 @dataclass(frozen=True)
 class Reminder:
-    """Something that waits for the owner, shown at Home."""
+    """Something that waits for the owner, shown in the inbox and at Home."""
 
     text: str
     """A sentence; plain text, escaped where it is shown."""
@@ -130,11 +130,19 @@ class Reminder:
     """Page below the console where it is done."""
     action: str
     """What is done there, on a button."""
+    key: str
+    """Names it for as long as it waits; another thing has another."""
+    kind: str
+    """A word for what it is, such as `request`; `kernel.inbox` says which press most."""
+    since: int = 0
+    """Unix seconds; 0 where it is not known."""
+    closable: bool = False
+    """Whether it can be put aside without being done."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A part of a page that features make up together: the console's Home, or its settings."""
+    """A part of a page that features make up together: the console's Home, its inbox, or its settings."""
 
     template: str
     """Of the feature's `templates`; its values are in `card`."""
@@ -142,7 +150,9 @@ class Card:
     place: int
     """Smaller ones stand higher; at Home below 0 across the page, before the columns."""
     page: str = "/"
-    """Home, or `/settings`."""
+    """Home, `/inbox` or `/settings`."""
+    shows: tuple[str, ...] = ()
+    """Kinds of reminders that it shows by itself, in more detail."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
-from freehold.core.texts import said
+from freehold.core.texts import Day, said
 from freehold.core.version import VERSION
-from freehold.kernel import ceiling, countersigning, custody, logbook, trail, wire
+from freehold.kernel import ceiling, countersigning, custody, listed, logbook, reading, trail, wire
 from freehold.kernel.continuity import OtherChain
-from freehold.kernel.feature import Feature, PeerCall
+from freehold.kernel.feature import Feature, PeerCall, Reminder
 from freehold.kernel.host import Host
+from freehold.kernel.inbox import Inbox
 from freehold.kernel.keeping import purse, subjects
 from freehold.kernel.members import Members
 from freehold.kernel.node import Node
@@ -25,6 +26,8 @@ LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 COMPARE_SECONDS = 15.0
 _PEOPLE_PAGE = "/settings/people"
+BACKUP_SECONDS = 30 * 86_400
+"""How old the last backup may be before its owner is reminded."""
 COUNTED = ("party", "asset", "grant", "receipt", "claim")
 """Types of document."""
 
@@ -93,6 +96,36 @@ def _notices(node: Node) -> Iterator[FreeholdError]:
     """Another chain, a log that must not grow, data that is gone."""
     yield from filter(None, (node.continuity.other, node.continuity.stopped))
     yield from custody.missing(node)
+
+
+def _remind(host: Host) -> Iterator[Reminder]:
+    """What is wrong with this home, what the node does not send by itself any more, and a backup that is due."""
+    node = host.node
+    for one in notices(node):
+        text = said("{what}. {hint}", what=one["title"][:1].upper() + one["title"][1:], hint=one["hint"])
+        yield Reminder(text, "/backup", said("Look"), f"notice:{one['code']}", "trouble")
+    if stopped := len(subjects.quarantined(node)):
+        text = said.many(
+            "A payment failed on the network, at the cost of a fee, and waits for you.",
+            "{n} payments failed on the network, at the cost of fees, and wait for you.",
+            n=stopped,
+        )
+        yield Reminder(text, "/channels", said("Look"), "quarantined", "trouble")
+    if purse.day(node).spent:
+        text = said(
+            "The fees this node may spend by itself in a day are spent. It goes on as the day passes."
+        )
+        yield Reminder(text, "/limits", said("Look"), "fees", "trouble")
+    last = reading.last_backup(node.home)
+    if node.now() - last > BACKUP_SECONDS and listed.assets(node, owner=node.account, limit=1):
+        text = (
+            said("Your last backup is from {day}.", day=Day(last))
+            if last
+            else said(
+                "There is no backup yet. If this machine breaks, your data's account and earnings are lost."
+            )
+        )
+        yield Reminder(text, "/backup", said("Make a backup"), f"backup:{last}", "backup", last)
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
@@ -205,7 +238,9 @@ FEATURE = Feature(
         ),
         PeerCall("/proofs", _proofs, heavy=True),
     ),
-    parts=(Members,),
+    parts=(Members, Inbox),
     recurring=(_recurring,),
+    reminders=(_remind,),
+    topics={"inbox": lambda host: host.part(Inbox).count()},
     notices=(_notices,),
 )

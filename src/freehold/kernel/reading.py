@@ -28,6 +28,17 @@ from freehold.vault.vault import Sealed
 KEYS_FILE = "keys.jwe"
 TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 
+BACKUP_MARK = "backup-made"
+"""An empty file; the owner took a backup away when it was last touched."""
+
+
+def last_backup(home: Path) -> int:
+    """When the owner last took a backup away, Unix seconds; 0 if never."""
+    try:
+        return int((home / BACKUP_MARK).stat().st_mtime)
+    except OSError:
+        return 0
+
 
 def is_new(home: Path) -> bool:
     """No keys were made here yet, and nothing stands here that was made under keys.

@@ -90,7 +90,7 @@ def remind(host: Host) -> Iterator[Reminder]:
     with suppress(Unavailable):
         if units := earning.claimable_units(host.node):
             text = said("{sum} of your earnings waits to be collected.", sum=Units(units))
-            yield Reminder(text, "/collect", said("Collect"))
+            yield Reminder(text, "/collect", said("Collect"), "collect", "money")
 
 
 def overview(visit: Visit) -> Response:

@@ -207,6 +207,33 @@ def drop(node: Node, prefix: str) -> dict[str, Any]:
     return _row(node, dropped)
 
 
+def unanswered(node: Node) -> dict[str, dict[str, Any]]:
+    """Requests, by their keys, to which an owner may say something else by now."""
+    return {key: wish for key, wish in _open(node).items() if wish["state"] in ("waiting", "countered")}
+
+
+def state_of(node: Node, key: str) -> str:
+    """Where a request stands; empty where nothing is kept of it any more."""
+    wish = _read(node, key)
+    return str(wish["state"]) if wish else ""
+
+
+def agreed(node: Node, key: str) -> None:
+    """The owner would give the grant, once it is paid."""
+    with node.store.transaction() as tx:
+        wish = _read(node, key)
+        if wish and wish["state"] in ("waiting", "countered", "refused"):
+            keep(tx, key, {**wish, "state": "agreed", "offer": None})
+
+
+def one(node: Node, key: str) -> dict[str, Any]:
+    """A request by its key. Raises NotFound."""
+    wish = _read(node, key)
+    if wish is None:
+        raise NotFound("that request is no longer open", hint="Look at the inbox.")
+    return wish
+
+
 def _open(node: Node) -> dict[str, dict[str, Any]]:
     rows = node.store.rows("SELECT wish, record FROM asked WHERE open ORDER BY wish")
     return {str(key): json.loads(wish) for key, wish in rows}

@@ -9,12 +9,14 @@ from freehold.core.documents import Asset
 from freehold.core.errors import NotAllowed
 from freehold.core.texts import said
 from freehold.features.grants import asking, consent, granting, requests, unused, wire
+from freehold.features.grants.hearing import EVERY_SECONDS, Hearing
 from freehold.features.grants.pages import datasets
 from freehold.features.grants.pages import requests as requests_page
 from freehold.kernel.account import USED, Account, Once
-from freehold.kernel.feature import Feature, PeerCall, Reminder
+from freehold.kernel.feature import Card, Feature, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
+from freehold.kernel.recurring import Piece
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.check import Offer
 from freehold.kernel.web.places import Place, Tab
@@ -67,14 +69,35 @@ def _take(host: Host, asked: wire.TakeOffer) -> dict[str, Any]:
 
 def _remind(host: Host) -> Iterator[Reminder]:
     """Requests to decide, and offers that owners made."""
-    for row in requests.overview(host.node):
-        if row["state"] == "waiting":
-            text = f"{row['holder_name']} asks to use {row['asset_name']}."
-            yield Reminder(text, f"/requests/{row['id']}", "Decide")
+    for row in requests.waiting(host.node, MOST_REMINDED):
+        text = said("{who} asks to use {what}.", who=row["holder_name"], what=row["asset_name"])
+        key = f"request:{row['id']}"
+        yield Reminder(text, f"/requests/{row['id']}", said("Decide"), key, "request", row["asked_at"])
     for asked in asking.overview(host.node):
-        if asked["state"] == "countered":
-            text = f"{asked['owner_name']} offers you other terms for {asked['asset_name']}."
-            yield Reminder(text, "/requests", "See the offer")
+        yield from _answered(asked)
+
+
+def _answered(asked: dict[str, Any]) -> Iterator[Reminder]:
+    """What an owner said to a request of this node."""
+    named = {"who": asked["owner_name"], "what": asked["asset_name"]}
+    key, at = f"asked:{asked['id']}:{asked['state']}", asked["asked_at"]
+    if asked["state"] == "countered":
+        text = said("{who} offers you other terms for {what}.", **named)
+        yield Reminder(text, f"/asked/{asked['id']}/take", said("See the offer"), key, "offer", at)
+    elif asked["state"] == "agreed":
+        text = said("{who} agrees to your request for {what}. It waits for your payment.", **named)
+        yield Reminder(text, f"/asked/{asked['id']}/pay", said("See the price"), key, "offer", at)
+    elif asked["state"] == "refused":
+        text = said("{who} refused your request for {what}: {why}", **named, why=asked["reason"] or "—")
+        yield Reminder(
+            text, f"/asked/{asked['id']}", said("See what you can do"), key, "refusal", at, closable=True
+        )
+
+
+def _recurring(host: Host) -> tuple[Piece, ...]:
+    """Owners that decide by hand are asked again."""
+    about = "hear what owners say to requests"
+    return (Piece("requests", about, EVERY_SECONDS, lambda: host.part(Hearing).look()),)
 
 
 def _revoked(node: Account, args: tuple[Any, ...]) -> bool:
@@ -86,6 +109,8 @@ def _bought(node: Account, args: tuple[Any, ...]) -> bool:
     return bool(node.chain.read("Market", "purchasedAt", offer))
 
 
+MOST_REMINDED = 100
+"""Requests that the inbox counts one by one."""
 _ONCE = {
     "Revocations.revoke": Once(("AlreadyRevoked",), _revoked),
     "Market.buy": Once(("AlreadyBought",), _bought),
@@ -117,22 +142,15 @@ FEATURE = Feature(
         PeerCall("/withdraw", lambda host, sender, body: consent.withdraw(host.node, sender, body)),
     ),
     partners=(unused.has_dealt,),
+    parts=(Hearing,),
+    recurring=(_recurring,),
     finders={
         "grant": lambda host, text: granting.find(host.node, text),
         "request": lambda host, text: requests.find(host.node, text),
     },
     reminders=(_remind,),
+    cards=(Card("inbox_requests.html", requests_page.part, 10, "/inbox", shows=("request",)),),
     pages=(*datasets.PAGES, *requests_page.PAGES),
-    tabs=(
-        Tab(Place.ASSETS, "/data", "Data", 10, also=("/publish", "/access")),
-        Tab(
-            Place.HOME,
-            "/requests",
-            "Requests",
-            20,
-            lambda host: requests.count_waiting(host.node),
-            also=("/asked",),
-        ),
-    ),
+    tabs=(Tab(Place.ASSETS, "/data", "Data", 10, also=("/publish", "/access")),),
     topics={"requests": lambda host: requests.count_waiting(host.node)},
 )

@@ -204,6 +204,41 @@ def take(host: Host, prefix: str, at_most_units: int | None = None, *, offer: st
     return grant
 
 
+def ask_again(host: Host, key: str) -> None:
+    """Hear what an owner says by now to a request that was made; what it says is kept, and nothing is paid.
+
+    Raises GrantWaiting, GrantCountered, GrantRefused: so it says. PeerUnreachable.
+    """
+    node = host.node
+    wish = asking.one(node, key)
+    wanted = {name: wish[name] for name in ("purpose", "max_uses", "spend_cap_units", "once_for")}
+    plan = asking.ordered(node, wish["once_for"]).plan
+    grant = obtain(
+        node, host.peers, node.asset(wish["asset"]), wish["action"], **wanted, plan=plan, pay=False
+    )
+    if is_priced(grant):
+        asking.agreed(node, key)
+    asking.settled(host, wish["once_for"])
+
+
+def buy(host: Host, prefix: str, at_most_units: int) -> Grant:
+    """Pay for what an owner agreed to. Raises as `obtain`."""
+    node, (_, wish) = host.node, asking.find(host.node, prefix)
+    wanted = {name: wish[name] for name in ("purpose", "max_uses", "spend_cap_units", "once_for")}
+    plan = asking.ordered(node, wish["once_for"]).plan
+    grant = obtain(
+        node,
+        host.peers,
+        node.asset(wish["asset"]),
+        wish["action"],
+        **wanted,
+        plan=plan,
+        at_most_units=at_most_units,
+    )
+    asking.settled(host, wish["once_for"])
+    return grant
+
+
 def drop(host: Host, prefix: str) -> dict[str, Any]:
     """Forget a request, here at once and at its owner's if that answers; whoever it was made for stops."""
     dropped = asking.drop(host.node, prefix)

@@ -79,6 +79,15 @@ def overview(node: Node) -> list[dict[str, Any]]:
     return [row(node, one, describe) for one in sorted(found, key=lambda one: (one["asked_at"], one["id"]))]
 
 
+def waiting(node: Node, limit: int) -> list[dict[str, Any]]:
+    """The newest that wait for this owner's first word, as lists show them."""
+    query = (
+        "SELECT record FROM requests WHERE state = 'waiting' AND lapses_at > ? ORDER BY rowid DESC LIMIT ?"
+    )
+    describe = describing(node)
+    return [row(node, json.loads(kept), describe) for (kept,) in node.store.rows(query, node.now(), limit)]
+
+
 def count_waiting(node: Node) -> int:
     """How many requests wait for this owner's first word; cheap enough to ask every second."""
     query = "SELECT count(*) FROM requests WHERE state = 'waiting' AND lapses_at > ?"

@@ -16,7 +16,7 @@ from freehold.kernel.wire import AtMost, Before, Ceiling, PageSize
 PAGE = 100
 
 State = Literal["waiting", "countered", "accepted", "refused"]
-AskState = Literal["asked", "waiting", "countered", "refused", "dropped"]
+AskState = Literal["asked", "waiting", "countered", "agreed", "refused", "dropped"]
 
 
 class Priced(Shape):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from freehold.core.texts import said
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.pages import UnderWay
@@ -72,14 +73,16 @@ def _remind(host: Host) -> Iterator[Reminder]:
     """Disputes, and jobs that need a word."""
     yield from jobs.to_look_at(host.node)
     for job in host.part(Jobs).overview():
-        text = ""
+        text, state = None, job["step"]
         if job["error"]:
-            why = readable(host.node, job["error"]["title"])
-            text = f"Training of {job['name']} stands still: {why}."
+            why, state = readable(host.node, job["error"]["title"]), job["error"]["code"]
+            text = said("Training of {what} stands still: {why}.", what=job["name"], why=why)
         elif job["step"] == "withheld":
-            text = f"{job['name']} is trained and held back. Look at its scores before it is released."
+            text = said(
+                "{what} is trained and held back. Look at its scores before it is released.", what=job["name"]
+            )
         if text:
-            yield Reminder(text, f"/jobs/{job['id']}", "Look")
+            yield Reminder(text, f"/jobs/{job['id']}", said("Look"), f"job:{job['id']}:{state}", "job")
 
 
 def _lender(answer: Callable[[Lender, str, Body], Body]) -> Callable[[Host, str, Body], Body]:

@@ -251,4 +251,8 @@ STEPS = (
         "CREATE INDEX trail_by_time ON trail (at)",
     ),
     replace(step("what lists sort by", *_SORTED, fill=listing.fill_sorted), postgresql=_SORTED_POSTGRESQL),
+    step(
+        "what was put aside in the inbox",
+        "CREATE TABLE aside (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
+    ),
 )

@@ -19,7 +19,7 @@ from freehold.kernel import settings
 from freehold.kernel.databases import copying, migrations, opening
 from freehold.kernel.databases.opening import read_file
 from freehold.kernel.databases.soundness import being_written
-from freehold.kernel.reading import NodeFile, database_url, require_node
+from freehold.kernel.reading import BACKUP_MARK, NodeFile, database_url, require_node
 from freehold.log.store import LogStore
 from freehold.shell.backup.armor import Armored
 from freehold.shell.backup.disk import failures
@@ -32,7 +32,6 @@ from freehold.vault.spool import Spool, sweep
 from freehold.vault.stores import BlobMissing
 
 _BUSY_SECONDS = 30.0
-_MADE = "backup-made"
 """An empty file of the home, as old as the last backup: it is made while another process has the database."""
 
 
@@ -84,15 +83,7 @@ def save(home: Path, target: Path | BinaryIO, passphrase: str) -> Saved:
 def note_made(home: Path) -> None:
     """The owner has a backup from now on."""
     with suppress(OSError):  # the backup is made all the same
-        (home / _MADE).touch(mode=0o600)
-
-
-def last_made(home: Path) -> int:
-    """When the owner last took one away, Unix seconds; 0 if never."""
-    try:
-        return int((home / _MADE).stat().st_mtime)
-    except OSError:
-        return 0
+        (home / BACKUP_MARK).touch(mode=0o600)
 
 
 def _snapshot(source: Path, target: Path) -> None:

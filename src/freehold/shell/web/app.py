@@ -20,6 +20,7 @@ from freehold.core.texts import said
 from freehold.kernel import faults
 from freehold.kernel import trail as acts_trail
 from freehold.kernel.door import CONSOLE_PATH, Door
+from freehold.kernel.inbox import Inbox
 from freehold.kernel.registry import everything
 from freehold.kernel.trail import Outcome
 from freehold.kernel.web import forms
@@ -31,7 +32,7 @@ from freehold.shell.web.entering import UNSENT_PATH, Entering, set_cookie, unsen
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
 from freehold.shell.web.offering import Offering
-from freehold.shell.web.pages import assets, backup, find, home, people, settings, trail
+from freehold.shell.web.pages import assets, backup, find, home, inbox, people, settings, trail
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions, whose
 from freehold.vault.spool import sweep
@@ -66,7 +67,15 @@ class Console:
             Route(CONSOLE_PATH + UNSENT_PATH, self._unsent),
             Route(f"{CONSOLE_PATH}{UNSENT_PATH}/drop", self._drop_unsent, methods=["POST"]),
         ]
-        own = (home.PAGES, find.PAGES, settings.PAGES, people.PAGES, trail.PAGES, backup.PAGES)
+        own = (
+            home.PAGES,
+            inbox.PAGES,
+            find.PAGES,
+            settings.PAGES,
+            people.PAGES,
+            trail.PAGES,
+            backup.PAGES,
+        )
         # an asset's page takes what is left of the addresses below it
         pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
         self.rendering.offering = Offering(pages)
@@ -122,6 +131,9 @@ class Console:
         except BaseException:
             form.close()
             raise
+        finally:
+            if page.method == "POST":
+                visit.host.part(Inbox).changed()
         return self._sent(request, visit, done)
 
     def _failed(self, request: Request, page: Page, visit: Visit, error: FreeholdError) -> Response:

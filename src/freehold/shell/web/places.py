@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from freehold.core.texts import said
+from freehold.kernel.inbox import Inbox
 from freehold.kernel.registry import everything
 from freehold.kernel.web.places import Place, Tab
 
@@ -20,6 +21,9 @@ NAMES = {
 }
 OWN = (
     Tab(Place.HOME, "/", "Overview", 0),
+    Tab(
+        Place.HOME, "/inbox", "Inbox", 10, lambda host: host.part(Inbox).count(), also=("/requests", "/asked")
+    ),
     Tab(Place.SETTINGS, "/settings", "This node", 0),
     Tab(Place.SETTINGS, "/settings/people", said("People"), 20),
     Tab(Place.TRUST, "/trail", said("Who did what"), 90),

@@ -9,34 +9,61 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, NotFound
-from freehold.core.texts import said
+from freehold.core.texts import Text, said
 from freehold.core.times import whole_days
 from freehold.features.data.wire import MOST_DAYS
 from freehold.features.grants import asking, consent, granting, requests, wire
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.typed import amount
-from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.visit import Answered, Visit, acts, shows
 
 OPEN = ("waiting", "countered")
+INBOX = "/inbox"
 MOST = 100
+"""Requests of one page, and that one form decides."""
+MOST_DECIDED = 50
 
 
-def overview(visit: Visit) -> Response:
-    """What waits, what was decided, what I asked for."""
-    rows = requests.overview(visit.node)
-    waiting = [row for row in rows if row["state"] == "waiting"]
-    return visit.show(
-        "requests.html",
-        waiting_rows=waiting[:MOST],
-        more=max(0, len(waiting) - MOST),
-        others=[row for row in rows[::-1] if row["state"] != "waiting"][:50],
-        asked=asking.overview(visit.node),
-    )
+def part(host: Host) -> dict[str, Any] | None:
+    """What the inbox shows: what waits, what was decided, what I asked for; None where there is nothing."""
+    node = host.node
+    waiting, asked = requests.waiting(node, MOST), asking.overview(node)
+    decided = [row for row in requests.overview(node)[::-1] if row["state"] != "waiting"][:MOST_DECIDED]
+    if not (waiting or asked or decided):
+        return None
+    more = max(0, requests.count_waiting(node) - len(waiting))
+    return {"waiting": waiting, "more": more, "decided": decided, "asked": asked}
+
+
+def decide_all(visit: Visit) -> Response:
+    """Accept or refuse those that were ticked, each by itself; what could not be done is said for each."""
+    chosen, form, node = visit.form.chosen("request")[:MOST], visit.form, visit.node
+    if not chosen:
+        return visit.go(INBOX, said("Nothing was ticked."), "warn")
+    reason, accepting = form.text("reason", 300), form.text("decision") == "accept"
+    failed: list[Text | str] = []
+    for request_id in chosen:
+        try:
+            if accepting:
+                consent.accept(node, request_id)
+            else:
+                consent.refuse(node, request_id, reason)
+        except FreeholdError as error:
+            failed.append(error.said)
+    done = len(chosen) - len(failed)
+    for why in dict.fromkeys(failed):
+        visit.session.say(why, "bad")
+    if not done:
+        return visit.go(INBOX)
+    if accepting:
+        return visit.go(INBOX, said.many("{n} request was accepted.", "{n} requests were accepted.", n=done))
+    return visit.go(INBOX, said.many("{n} request was refused.", "{n} requests were refused.", n=done))
 
 
 def request(visit: Visit, error: FreeholdError | None = None) -> Response:
@@ -131,7 +158,7 @@ def counter(visit: Visit) -> Response:
         consent.counter(visit.node, asked)
     except FreeholdError as error:
         return request(visit, error)
-    return visit.go("/requests", f"Your offer is on its way to {row['holder_name']}.")
+    return visit.go(INBOX, f"Your offer is on its way to {row['holder_name']}.")
 
 
 def refuse(visit: Visit) -> Response:
@@ -141,14 +168,22 @@ def refuse(visit: Visit) -> Response:
         consent.refuse(visit.node, row["id"], visit.form.text("reason"))
     except FreeholdError as error:
         return request(visit, error)
-    return visit.go("/requests", f"Refused. {row['holder_name']} may ask again in a day.")
+    return visit.go(INBOX, f"Refused. {row['holder_name']} may ask again in a day.")
+
+
+def asked(visit: Visit) -> Response:
+    """A request of mine: what its owner said, and what can be done."""
+    row = _asked(visit)
+    if row["state"] in ("countered", "agreed"):
+        return visit.go(f"/asked/{row['id']}/{'take' if row['offer'] else 'pay'}")
+    return visit.show("asked.html", row=row)
 
 
 def ask_take(visit: Visit) -> Response:
     """What taking up an owner's offer costs."""
     row = _asked(visit)
     if not row["offer"]:
-        raise NotFound(said("there is no offer for that request"), hint=said("Look at Requests."))
+        raise NotFound(said("there is no offer for that request"), hint=said("Look at the inbox."))
     return visit.show(
         "take.html",
         row=row,
@@ -164,34 +199,69 @@ def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
     granting.take(visit.host, row["id"], paying.agreed(visit), offer=visit.form.text("offer", 66))
-    return visit.go("/requests", f"You have access to {row['asset_name']}.")
+    return visit.go(INBOX, said("You have access to {what}.", what=row["asset_name"]))
+
+
+def ask_pay(visit: Visit) -> Response:
+    """What access costs that its owner agreed to."""
+    row = _asked(visit)
+    asset = visit.node.asset(row["asset"])
+    return visit.show(
+        "pay_access.html",
+        row=row,
+        terms=asset.terms,
+        balance_units=visit.node.balance_units(),
+        pay=paying.shown(visit.node, row["price_units"]),
+    )
+
+
+def pay(visit: Visit) -> Response:
+    """Pay for it."""
+    row = _asked(visit)
+    granting.buy(visit.host, row["id"], paying.agreed(visit))
+    return visit.go(INBOX, said("You have access to {what}.", what=row["asset_name"]))
+
+
+def ask_anew(visit: Visit) -> Response:
+    """Ask its owner now."""
+    key, _ = asking.find(visit.node, _asked(visit)["id"])
+    try:
+        granting.ask_again(visit.host, key)
+    except (asking.GrantWaiting, asking.GrantCountered, consent.GrantRefused) as answer:
+        return visit.go(INBOX, answer.said, "warn")
+    return visit.go(INBOX, said("The owner agreed."))
 
 
 def drop(visit: Visit) -> Response:
     """Forget a request of mine."""
     row = _asked(visit)
     granting.drop(visit.host, row["id"])
-    return visit.go("/requests", "The request is dropped.")
+    return visit.go(INBOX, said("The request is dropped."))
 
 
 def _asked(visit: Visit) -> dict[str, Any]:
-    return _named(visit, asking.overview(visit.node), "Look at Requests.")
+    return _named(visit, asking.overview(visit.node))
 
 
 def _row(visit: Visit) -> tuple[dict[str, Any], Asset]:
-    found = _named(visit, requests.overview(visit.node), "It lapsed, or whoever asked dropped it.")
+    found = _named(visit, requests.overview(visit.node))
     return found, visit.node.asset(found["asset"])
 
 
-def _named(visit: Visit, rows: list[dict[str, Any]], hint: str) -> dict[str, Any]:
+def _named(visit: Visit, rows: list[dict[str, Any]]) -> dict[str, Any]:
     found = next((row for row in rows if row["id"] == visit.params["request"]), None)
     if found is None:
-        raise NotFound(said("that request is no longer open"), hint=hint)
+        # whoever goes back to a page of before is told what became of it
+        raise Answered(
+            visit.go(
+                INBOX, said("That request is no longer open: it lapsed, was dropped, or is paid."), "warn"
+            )
+        )
     return found
 
 
 PAGES = [
-    shows("/requests", overview),
+    acts("/requests", decide_all, needs=Power.DECIDE, words=said("Decided several requests"), back=INBOX),
     shows("/requests/{request}", request),
     acts("/requests/{request}/accept", accept, needs=Power.DECIDE, words=said("Accepted a request")),
     acts(
@@ -201,7 +271,11 @@ PAGES = [
         words=said("Answered a request with other terms"),
     ),
     acts("/requests/{request}/refuse", refuse, needs=Power.DECIDE, words=said("Refused a request")),
+    shows("/asked/{request}", asked),
     shows("/asked/{request}/take", ask_take, needs=Power.PAY),
     acts("/asked/{request}/take", take, needs=Power.PAY, words=said("Took an offer")),
+    shows("/asked/{request}/pay", ask_pay, needs=Power.PAY),
+    acts("/asked/{request}/pay", pay, needs=Power.PAY, words=said("Paid for access")),
+    acts("/asked/{request}/again", ask_anew, needs=Power.PAY, words=said("Asked an owner again"), back=INBOX),
     acts("/asked/{request}/drop", drop, needs=Power.PAY, words=said("Dropped a request")),
 ]

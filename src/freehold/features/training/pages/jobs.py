@@ -157,7 +157,12 @@ def release(visit: Visit) -> Response:
 def to_look_at(node: Node) -> list[Reminder]:
     """Disputes that their owner has not put aside, as Home lists things."""
     found = ((run, _dispute(node, run)) for run in runs.disputed(node))
-    return [Reminder(f"{one['builder']} {one['short']}.", f"/disputes/{run}", "Look") for run, one in found]
+    return [
+        Reminder(
+            f"{one['builder']} {one['short']}.", f"/disputes/{run}", said("Look"), f"dispute:{run}", "trouble"
+        )
+        for run, one in found
+    ]
 
 
 def dispute(visit: Visit) -> Response:

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.texts import said
+from freehold.kernel import reading
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.shell.backup import saving
 
@@ -39,7 +40,7 @@ def backup(visit: Visit, error: FreeholdError | None = None) -> Response:
     return visit.show(
         "backup.html",
         error=error,
-        last=saving.last_made(visit.door.home),
+        last=reading.last_backup(visit.door.home),
         ready=visit.session.kept.get("backup"),
         home=str(visit.door.home.absolute()),
         elsewhere="://" in visit.node.settings.blobs,

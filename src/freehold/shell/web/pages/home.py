@@ -6,19 +6,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.kernel import listed, own
 from freehold.kernel.anchored_head import ChainLostState, LogBehind, LogForked
 from freehold.kernel.continuity import OtherChain
-from freehold.kernel.feature import Reminder
-from freehold.kernel.host import Host
-from freehold.kernel.keeping import purse, subjects
-from freehold.kernel.node import Node
+from freehold.kernel.inbox import Inbox
 from freehold.kernel.registry import everything
 from freehold.kernel.web import formats, words
 from freehold.kernel.web.visit import Visit, shows
-from freehold.shell.backup import saving
 
-BACKUP_DAYS = 30
 _TROUBLE = {
     "store": "the database cannot be written",
     "chain": "the network does not answer, so payments and proofs wait",
@@ -38,43 +32,10 @@ def home(visit: Visit) -> Response:
     """The page everybody starts at."""
     return visit.show(
         "home.html",
-        todo=_todo(visit.host),
+        todo=visit.host.part(Inbox).items(),
         health=_health(visit),
         cards=[(one.template, one.place, one.look(visit.host)) for one in everything().cards("/")],
     )
-
-
-def _todo(host: Host) -> list[Reminder]:
-    """Things that wait for the owner, most pressing first; plain text, escaped by the template."""
-    node = host.node
-    todo = [
-        Reminder(f"{one['title'][:1].upper()}{one['title'][1:]}. {one['hint']}", "/backup", "Backups")
-        for one in own.notices(node)
-    ]
-    todo += [one for remind in everything().every("reminders") for one in remind(host)]
-    todo += _gas(node)
-    last = saving.last_made(node.home)
-    if listed.assets(node, owner=node.account, limit=1) and node.now() - last > BACKUP_DAYS * 86_400:
-        text = (
-            f"Your last backup was {formats.ago(last, node.now())}."
-            if last
-            else "There is no backup yet. If this machine breaks, your data's account and earnings are lost."
-        )
-        todo.append(Reminder(text, "/backup", "Make a backup"))
-    return todo
-
-
-def _gas(node: Node) -> list[Reminder]:
-    """What the node does not send by itself any more."""
-    todo = []
-    stopped = len(subjects.quarantined(node))
-    if stopped:
-        text = f"{words.count(stopped, 'payment')} failed on the network, at the cost of a fee, and wait for you."
-        todo.append(Reminder(text, "/channels", "Look"))
-    if purse.day(node).spent:
-        text = "The fees this node may spend by itself in a day are spent. It goes on as the day passes."
-        todo.append(Reminder(text, "/limits", "Look"))
-    return todo
 
 
 def trouble(name: str, code: str) -> str:
