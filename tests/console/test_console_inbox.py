@@ -1,0 +1,100 @@
+"""The inbox: what waits, several decided at once, and answers of others that come without being asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import node_tables
+import pytest
+from console_node import Console
+from node_world import World, offered
+
+from freehold.features.data import publishing
+from freehold.features.grants import asking, consent, granting
+from freehold.features.grants.asking import GrantWaiting
+from freehold.features.grants.hearing import Hearing
+from freehold.features.identity import peers
+from freehold.kernel.inbox import Inbox
+
+
+def _asks(console: Console, world: World, table: Path, name: str, **chosen: Any) -> Any:
+    """A party that asks for a new table of this node; returns it."""
+    said = {
+        "path": str(table),
+        "label": node_tables.LABEL,
+        "name": f"Table for {name}",
+        "approval": "ask",
+        **chosen,
+    }
+    asset = console.api("/publish", said)["asset"]["id"]
+    party = world.party(name)
+    peers.add(party.services, console.origin)
+    with pytest.raises(GrantWaiting):
+        granting.obtain(party.node, party.services.peers, party.node.asset(asset), "derive", max_uses=3)
+    return party
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return node_tables.write(tmp_path_factory.mktemp("inbox") / "t.csv", node_tables.make(20, seed=4))
+
+
+def test_several_requests_are_decided_at_once_and_who_asked_hears_it(
+    console: Console, page: Any, world: World, table: Path
+):
+    first, second = (_asks(console, world, table, name) for name in ("Harbour Lab", "Cedar Lab"))
+    page.goto(console.url)
+    page.locator(".bell").click()
+    assert "3 things wait" in page.locator(".bell").inner_text()
+    for name in ("Harbour Lab", "Cedar Lab"):
+        page.get_by_role("checkbox", name=name).check()
+    page.get_by_text("Decide those that are ticked").click()
+    page.get_by_label("Why, if you refuse").fill("We share with partners only")
+    page.get_by_role("button", name="Refuse", exact=True).click()
+    page.get_by_text("2 requests were refused.").wait_for()
+    for party in (first, second):
+        assert party.services.part(Hearing).look() == 1
+        (said,) = [one for one in party.services.part(Inbox).items() if one.kind == "refusal"]
+        assert said.text.endswith("We share with partners only")
+        party.services.part(Inbox).put_aside(said.key)
+        assert said.key not in {one.key for one in party.services.part(Inbox).items()}
+        party.services.part(Inbox).bring_back(said.key)
+        assert said in party.services.part(Inbox).items()
+    # nothing new was said, so it is asked less often
+    assert first.services.part(Hearing).look() == 0
+
+
+def test_a_page_of_a_request_that_is_gone_says_so(console: Console, page: Any, world: World, table: Path):
+    party = _asks(console, world, table, "Birch Lab")
+    (row,) = [one for one in console.api("/requests")["requests"] if one["holder_name"] == "Birch Lab"]
+    granting.drop(party.services, asking.overview(party.node)[0]["id"])
+    page.goto(f"{console.url}requests/{row['id']}")
+    page.get_by_text("no longer open").wait_for()
+    assert page.url.endswith("/inbox")
+
+
+def test_an_owners_word_is_heard_and_paid_for_only_by_hand(world: World, table: Path):
+    owner, asker = world.party("Maple Clinic"), world.party("Poplar Lab")
+    made = publishing.publish(owner.node, offered(table, name="Ward", price_units=250_000, approval="ask"))
+    peers.add(asker.services, owner.url)
+    with pytest.raises(GrantWaiting):
+        granting.obtain(
+            asker.node,
+            asker.services.peers,
+            asker.node.asset(made.document.id),
+            "derive",
+            at_most_units=250_000,
+        )
+    hearing = asker.services.part(Hearing)
+    assert hearing.look() == 0
+    (request,) = asking.overview(asker.node)
+    consent.accept(owner.node, request["id"])
+    before = asker.node.balance_units()
+    granting.ask_again(asker.services, next(iter(asking.unanswered(asker.node))))
+    (said,) = [one for one in asker.services.part(Inbox).items() if one.kind == "offer"]
+    assert said.href == f"/asked/{request['id']}/pay"
+    assert asker.node.balance_units() == before
+    granting.buy(asker.services, request["id"], 250_000)
+    assert asker.node.balance_units() == before - 250_000
+    assert asking.overview(asker.node) == []
