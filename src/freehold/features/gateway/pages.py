@@ -229,7 +229,9 @@ def _row(visit: Visit, asset: Asset) -> Rows:
     if len(found.cells) != 1:
         raise InvalidInput(
             said("{cells} rows were pasted; here one row is asked", cells=len(found.cells)),
-            hint=said("Several rows are asked on the page of files and rows, linked below. Nothing was paid."),
+            hint=said(
+                "Several rows are asked on the page of files and rows, linked below. Nothing was paid."
+            ),
         )
     return found
 
