@@ -15,8 +15,10 @@ from freehold.core.documents import MoneyLine, Receipt
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope
+from freehold.features.proof import lists
 from freehold.kernel import uses
 from freehold.kernel.databases import opening
+from freehold.kernel.selecting import Wanted
 from freehold.kernel.store import Store
 from freehold.kernel.uses import Filter
 
@@ -105,7 +107,7 @@ def test_choices_counts_and_days(node: Any) -> None:
     assert uses.count(node, THINGS[1], "infer")[0] == len(asked)
     paid = [one for one in made if one.holder == PARTIES[0] and one.money and one.issued_at >= 5_000]
     assert sum(row[2] for row in uses.spent_by_day(node, 5_000)) == len(paid)
-    assert uses.recent_entries(node, 2)[0]["id"] == made[-1].id
+    assert lists.entries(SimpleNamespace(node=node), Wanted(limit=2)).rows[0]["id"] == made[-1].id
     with pytest.raises(InvalidInput):
         uses.page(node, Filter(), limit=201)
     with pytest.raises(InvalidInput):

@@ -228,15 +228,6 @@ def _summed(node: Node, where: str, *values: str) -> tuple[int, int]:
     return int(receipts), int(units)
 
 
-def recent_entries(node: Node, limit: int = 30) -> list[dict[str, Any]]:
-    """The log's newest entries, newest first: position, id, type, kind."""
-    rows = node.store.rows(
-        "SELECT position, id, type, kind FROM documents WHERE position IS NOT NULL ORDER BY position DESC LIMIT ?",
-        min(limit, MAX_PAGE),
-    )
-    return [{"position": row[0], "id": row[1], "type": row[2], "kind": row[3]} for row in rows]
-
-
 def one(node: Node, receipt_id: str) -> Use | None:
     """A single receipt of this log."""
     query = f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE d.id = ? AND r.position = d.position"  # noqa: S608

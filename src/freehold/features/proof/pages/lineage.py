@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
 
 from freehold.core.ids import hash_bytes
-from freehold.features.proof import lineage_svg, listing
-from freehold.kernel import listed, uses
+from freehold.core.texts import Day, said
+from freehold.features.proof import lineage_svg, listing, lists
+from freehold.kernel import uses
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.node import Node
+from freehold.kernel.web.tables import Column, Empty, Link, Table, Wanted, moment
 from freehold.kernel.web.visit import Visit, shows
 
-MOST = 100
-"""Models to choose from, the newest of this node and of others."""
+MOST_OTHERS = 11
+"""Models named below a picture."""
+COLUMNS = (
+    Column("name", said("Name"), lambda row: Link(f"/lineage/{row['id']}", row["name"]), sort=True,
+           csv=lambda row: row["name"]),
+    Column("owner_name", said("Of"), lambda row: said("you") if row["mine"] else row["owner_name"]),
+    Column("created", said("Released"), lambda row: Day(row["created_at"]), sort=True,
+           csv=lambda row: moment(row["created_at"])),
+)  # fmt: skip
 
 
 def overview(visit: Visit) -> Response:
     """Models to look at."""
-    rows = _models(visit.node)[::-1]
-    if len(rows) == 1:
-        return visit.go(f"/lineage/{rows[0]['id']}")
-    return visit.show("lineages.html", rows=rows)
-
-
-def _models(node: Node) -> list[dict[str, Any]]:
-    # what others offer, however many, leaves this node's own here
-    own = listed.assets(node, kind="model", owner=node.account, limit=MOST)
-    others = listed.assets(node, kind="model", others=True, limit=MOST)
-    return [listed.shown(node, asset) for asset in (*others[::-1], *own[::-1])]
+    found = Table(
+        said("Lineage"),
+        COLUMNS,
+        partial(lists.models, visit.host),
+        search=said("Name, description or owner"),
+        empty=Empty(
+            said("No model yet"),
+            said(
+                "Once a model was trained here, or on your data, its picture stands here: from each dataset through"
+                " training to every answer."
+            ),
+            "/models",
+            said("Look at Models"),
+        ),
+    ).shown(visit)
+    if found.found.total == 1 and not found.narrowed:
+        return visit.go(f"/lineage/{found.found.rows[0]['id']}")
+    return visit.show("lineages.html", listed=found)
 
 
 def lineage(visit: Visit) -> Response:
@@ -61,7 +78,11 @@ def lineage(visit: Visit) -> Response:
         title=found["nodes"][0]["name"],
         tree=_tree(found),
         model=model,
-        others=[one for one in _models(node) if not model or one["id"] != model["id"]],
+        others=[
+            one
+            for one in lists.models(visit.host, Wanted(limit=MOST_OTHERS)).rows
+            if not model or one["id"] != model["id"]
+        ],
     )
 
 

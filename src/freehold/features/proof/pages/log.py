@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.core.texts import said
+from freehold.features.proof import lists
 from freehold.features.proof.pages.uses import sentence
 from freehold.kernel import logbook, uses, words
 from freehold.kernel.node import Node
 from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.tables import Column, Empty, Filter, Listed, Table, Tag
 from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.words import ident
 from freehold.log import tree
 
 FULL_CHECK_ENTRIES = 200_000
 """Up to this size every stored hash is computed again; that many take about two seconds."""
 KINDS = {
-    "party": "who you are",
-    "asset": "something published",
-    "grant": "access given or obtained",
-    "receipt": "a use",
-    "claim": "a statement",
+    "party": said("who you are"),
+    "asset": said("something published"),
+    "grant": said("access given or obtained"),
+    "receipt": said("a use"),
+    "claim": said("a statement"),
 }
 
 
 def log(visit: Visit) -> Response:
     """Where the log stands."""
     node = visit.node
+    head = _head(node)
     with node.store.log() as store:
         size, root = store.size(), store.root()
     return visit.show(
@@ -38,10 +43,48 @@ def log(visit: Visit) -> Response:
         root_hash="0x" + root.hex(),
         key=str(node.log_signer.key),
         checkpoint=logbook.checkpoint(node),
-        head=_head(node),
-        entries=[_entry(node, row) for row in uses.recent_entries(node)],
+        head=head,
+        entries=_entries(visit, head),
         found=visit.session.kept.get("log_check"),
     )
+
+
+def _entries(visit: Visit, head: dict[str, int] | None) -> Listed:
+    """All of them, a page at a time."""
+    node = visit.node
+
+    def state(row: dict[str, Any]) -> Tag:
+        anchored = bool(head) and row["position"] < (head or {})["size"]
+        return Tag(said("anchored"), "good") if anchored else Tag(said("not anchored yet"))
+
+    return Table(
+        said("Entries of the log"),
+        (
+            Column(
+                "position",
+                said("Entry"),
+                lambda row: row["position"] + 1,
+                csv=lambda row: row["position"] + 1,
+            ),
+            Column("said", said("What"), lambda row: row["said"], csv=lambda row: _plain(row["said"])),
+            Column("id", said("ID"), lambda row: ident(row["id"]), csv=lambda row: row["id"]),
+            Column("state", said("State"), state, csv=lambda row: state(row).word),
+        ),
+        lambda wanted: lists.entries(visit.host, wanted).map(lambda row: _entry(node, row)),
+        filters=(Filter("type", said("What"), said("everything"), tuple(KINDS.items())),),
+        empty=Empty(
+            said("The log is empty"),
+            said("Publish a table, and its first entries stand here."),
+            "/publish",
+            said("Publish a table"),
+        ),
+        prefix="entry",
+    ).shown(visit)
+
+
+def _plain(text: object) -> str:
+    """What a cell says, without its markup."""
+    return text.striptags() if isinstance(text, Markup) else str(text)
 
 
 def _head(node: Node) -> dict[str, int] | None:
