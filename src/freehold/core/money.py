@@ -61,9 +61,9 @@ def dollars(amount_units: int) -> str:
 
 
 def typed(amount_units: int) -> str:
-    """An amount as people type it: `1250.50`; never with three decimals, which many read as thousands."""
+    """An amount as people type it: `1250.50`; `1.5010`, because many read three decimals as thousands."""
     text = dollars(amount_units).removeprefix("$").replace(",", "")
-    return f"{text}0" if text[-4] == "." else text
+    return f"{text}0" if text[-4] == "." and text[0] != "0" else text
 
 
 LARGE_UNITS = 100_000_000

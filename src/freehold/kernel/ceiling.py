@@ -19,6 +19,7 @@ from freehold.chain.errors import RpcError
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.core.ids import hash_bytes
 from freehold.core.money import DECIMALS, dollars, typed, unasked
+from freehold.core.texts import Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.kernel import settings as settings_file
 from freehold.kernel.node import Node
@@ -103,10 +104,17 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
         deposit = shown.get("deposit_units", 0)
         aside = f", and {dollars(deposit)} set aside for this and later calls," if deposit else ""
         raise SpendingUnset(
-            f"this takes {dollars(units)}{aside} and nothing says yet what this node may spend",
-            hint=f"Allow it this once: --max {typed(units)}. Or for good, in any 24 hours:"
-            # a day's limit in whole dollars that the act fits into
-            f" freehold spending --per-day {max(5, -(-max(units, deposit) // 10**DECIMALS))}{home_folder.option(node.home)}",
+            said(
+                "this takes {units}{aside} and nothing says yet what this node may spend",
+                units=Units(units),
+                aside=aside,
+            ),
+            hint=said(
+                "Allow it this once: --max {units}. Or for good, in any 24 hours: freehold spending --per-day {day}{home}",
+                units=typed(units),
+                day=str(max(5, -(-max(units, deposit) // 10**DECIMALS))),
+                home=home_folder.option(node.home),
+            ),
             units=units,
             **shown,
         )
@@ -140,8 +148,8 @@ def require_shown(units: int, shown_units: int | None) -> None:
     """What an act takes is not more than the owner was shown. Raises `PriceChanged`."""
     if shown_units is not None and units > shown_units:
         raise PriceChanged(
-            f"this now takes {dollars(units)}; {dollars(shown_units)} was shown",
-            hint="Nothing was paid. Look again, and decide anew.",
+            said("this now takes {units}; {shown} was shown", units=Units(units), shown=Units(shown_units)),
+            hint=said("Nothing was paid. Look again, and decide anew."),
             units=units,
             shown_units=shown_units,
         )
@@ -257,10 +265,10 @@ def gas(node: Node, kind: str) -> int:
 def _limits(node: Node, act: Act) -> dict[str, int]:
     """By name: each limit that counts for an act, in units. A unit is a micro-dollar."""
     per_act, per_day = node.settings.spend_per_act_micro, node.settings.spend_per_day_micro
-    said = per_act or act.at_most_units is not None
+    told = per_act or act.at_most_units is not None
     found = {
         "spend_per_act_micro": per_act or None,
-        _UNASKED: unasked(per_day) if per_day and not said else None,
+        _UNASKED: unasked(per_day) if per_day and not told else None,
         "spend_per_day_micro": per_day or None,
         "--max": act.at_most_units,
         IN_ALL: act.in_all_units,
@@ -355,8 +363,14 @@ def _time(node: Node, block: str) -> int:
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
     what, how = _WORDS[name]
     return SpendingRefused(
-        f"this takes {dollars(units)}; at most {dollars(most)} {what} are allowed, {dollars(left)} of it left",
-        hint=f"Nothing was paid. {how.format(units=typed(units))}",
+        said(
+            "this takes {units}; at most {most} {what} are allowed, {left} of it left",
+            units=Units(units),
+            most=Units(most),
+            what=what,
+            left=Units(left),
+        ),
+        hint=said("Nothing was paid. {advice}", advice=how.format(units=typed(units))),
         limit=name,
         most_units=most,
         left_units=left,

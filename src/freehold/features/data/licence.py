@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from freehold.core import epsilons, money
+from freehold.core import money
 from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import Epsilon, said
 from freehold.core.times import DAY_SECONDS, whole_days
 from freehold.features.data import schemas
 from freehold.features.data.offering import who_decides
@@ -50,7 +51,7 @@ def completed(node: Node, asked: Asked) -> Asked:
 
 def _of(node: Node, asset: Asset) -> dict[str, Any]:
     """What was chosen for a version; nothing of budgets where it had none."""
-    terms, said = asset.terms, schemas.said(asset)
+    terms, told = asset.terms, schemas.said(asset)
     before = alike(Publish, terms)
     chosen = {name: value for name, value in before.items() if value or not name.startswith("epsilon")}
     if terms.reveals == "answers":
@@ -61,18 +62,18 @@ def _of(node: Node, asset: Asset) -> dict[str, Any]:
         "description": asset.description,
         "days": whole_days(terms.expires_at - asset.created_at),
         **who_decides(node, asset.id),
-        "subject": said.subject,
-        "rows_each": said.rows_each or 1,
+        "subject": told.subject,
+        "rows_each": told.rows_each or 1,
     }
 
 
 def terms(node: Node, asked: Publish) -> Terms:
     """As a document; results may be used and sold. Raises InvalidInput: out of range, or contradictory."""
     _check(asked)
-    said = {name: _sorted(name, getattr(asked, name)) for name in _ALIKE}
+    told = {name: _sorted(name, getattr(asked, name)) for name in _ALIKE}
     try:
         return Terms(
-            **{**said, "epsilon_run_micro": asked.epsilon_run},
+            **{**told, "epsilon_run_micro": asked.epsilon_run},
             actions=("derive", "infer", "train"),
             expires_at=node.now() + asked.days * DAY_SECONDS,
             token=node.token,
@@ -97,8 +98,8 @@ def _check(asked: Publish) -> None:
     _check_epsilons(asked)
     if asked.reveals == "update" and not asked.holders:
         raise InvalidInput(
-            "exact updates are for holders that are named",
-            hint="Rows can be rebuilt from them: name the accounts that you trust with the rows.",
+            said("exact updates are for holders that are named"),
+            hint=said("Rows can be rebuilt from them: name the accounts that you trust with the rows."),
             field="holders",
         )
 
@@ -107,14 +108,17 @@ def _check_epsilons(asked: Inspect) -> None:
     run, life = asked.epsilon_run, asked.epsilon_life_micro
     if run < 1:
         raise InvalidInput(
-            "a run that may cost no epsilon can learn nothing",
-            hint="Choose an epsilon for one run, such as 1.",
+            said("a run that may cost no epsilon can learn nothing"),
+            hint=said("Choose an epsilon for one run, such as 1."),
             field="epsilon_run_micro",
         )
     if run > life:
         raise InvalidInput(
-            f"one run may cost {epsilons.text(run)}, which is more than the"
-            f" {epsilons.text(life)} that all runs together may",
-            hint="Lower the epsilon of a run, or raise that of all runs.",
+            said(
+                "one run may cost {run}, which is more than the {life} that all runs together may",
+                run=Epsilon(run),
+                life=Epsilon(life),
+            ),
+            hint=said("Lower the epsilon of a run, or raise that of all runs."),
             field="epsilon_life_micro",
         )

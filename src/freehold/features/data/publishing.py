@@ -13,6 +13,7 @@ from freehold.core.documents import Asset, Content
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import require_name
 from freehold.core.signing import Envelope
+from freehold.core.texts import said
 from freehold.features.data import licence
 from freehold.features.data.offering import keep_choice, withdraw
 from freehold.features.data.rules import reading
@@ -138,8 +139,8 @@ def publish(
         lines.join(node, tx, asset, fingerprints)
         if before is not None:
             withdraw(tx, before.id)
-    for said in (*found.warnings, *reading.outside(bounds, table), *lines.kept(node, asset)):
-        warn(said)
+    for told in (*found.warnings, *reading.outside(bounds, table), *lines.kept(node, asset)):
+        warn(told)
     return envelope
 
 
@@ -187,12 +188,14 @@ def open_table(node: Node, name: str) -> tuple[Table, bytes]:
 def require_own(node: Node, asset: Asset) -> None:
     """The asset is this node's. Raises NotAllowed."""
     if asset.owner != node.account:
-        raise NotAllowed(f"{asset.name} belongs to another party", hint="Ask its owner's node.")
+        raise NotAllowed(
+            said("{name} belongs to another party", name=asset.name), hint=said("Ask its owner's node.")
+        )
 
 
 def limits(node: Node) -> tables.Limits:
     """What table files of this node may hold."""
     size = node.settings.max_table_bytes
     if size <= 0:
-        raise InvalidInput("max_table_bytes must be positive")
+        raise InvalidInput(said("max_table_bytes must be positive"))
     return tables.Limits(size_bytes=size)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 from freehold.features.data.rules.names import listed
 
 if TYPE_CHECKING:
@@ -48,20 +49,22 @@ def first_sheet(stream: BinaryIO, file: str, limits: Limits, wanted: str = "") -
     data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise InvalidTable(
-            f"{file} has more than {MOST_BYTES:,} bytes, the limit of a workbook", hint=_CSV, limit=MOST_BYTES
+            said("{file} has more than {most} bytes, the limit of a workbook", file=file, most=MOST_BYTES),
+            hint=_CSV,
+            limit=MOST_BYTES,
         )
     kind = _kind(data)
     if not kind:
         raise InvalidTable(
-            f"{file} is no table that is read here: it is a ZIP archive",
-            hint="Unpack it, or save the table as CSV, Excel (xlsx) or Parquet.",
+            said("{file} is no table that is read here: it is a ZIP archive", file=file),
+            hint=said("Unpack it, or save the table as CSV, Excel (xlsx) or Parquet."),
         )
     most_cells = min(MOST_CELLS, limits.cells)
-    said, text = _read(data, file, wanted, most_cells, limits)
-    _require_found(said, file, wanted, most_cells)
-    several = len(said["sheets"]) > 1
-    others = f"the sheet {said['sheet']!r}, one of {len(said['sheets'])} ({listed(said['sheets'])})"
-    return Sheet(text, tuple(said["corner"]), (f"read is {others}",) if several else ())
+    told, text = _read(data, file, wanted, most_cells, limits)
+    _require_found(told, file, wanted, most_cells)
+    several = len(told["sheets"]) > 1
+    others = f"the sheet {told['sheet']!r}, one of {len(told['sheets'])} ({listed(told['sheets'])})"
+    return Sheet(text, tuple(told["corner"]), (f"read is {others}",) if several else ())
 
 
 def _kind(data: bytes) -> str:
@@ -101,26 +104,41 @@ def _read(data: bytes, file: str, wanted: str, cells: int, limits: Limits) -> tu
 
 
 def _too_much(file: str) -> InvalidTable:
-    return InvalidTable(f"{file} takes too much memory or time to be read as a workbook", hint=_CSV)
+    return InvalidTable(
+        said("{file} takes too much memory or time to be read as a workbook", file=file), hint=_CSV
+    )
 
 
-def _require_found(said: dict[str, Any], file: str, wanted: str, most_cells: int) -> None:
-    fault = said.get("fault")
+def _require_found(told: dict[str, Any], file: str, wanted: str, most_cells: int) -> None:
+    fault = told.get("fault")
     if fault == "password":
-        raise InvalidTable(f"{file} is locked with a password", hint="Save it without one.")
+        raise InvalidTable(
+            said("{file} is locked with a password", file=file), hint=said("Save it without one.")
+        )
     if fault == "unreadable":
-        raise InvalidTable(f"{file} is not a readable workbook", hint=f"Save it again. {_CSV}")
+        raise InvalidTable(
+            said("{file} is not a readable workbook", file=file),
+            hint=said("Save it again. {advice}", advice=_CSV),
+        )
     if fault == "sheet":
-        known = listed(said["sheets"])
+        known = listed(told["sheets"])
         raise InvalidTable(
             f"{file} has no sheet {wanted!r}" if wanted else f"{file} has no sheet of cells",
             hint=f"Its sheets are {known}." if known else _CSV,
         )
     if fault == "empty":
-        raise InvalidTable(f"{file}: the sheet {said['sheet']!r} is empty", hint="Say which one: sheet=NAME.")
+        raise InvalidTable(
+            said("{file}: the sheet {sheet} is empty", file=file, sheet=repr(told["sheet"])),
+            hint=said("Say which one: sheet=NAME."),
+        )
     if fault == "large":
         raise InvalidTable(
-            f"{file}: the sheet {said['sheet']!r} is too wide, or has more than {most_cells:,} cells",
-            hint=f"{_CSV} Take away what is formatted and empty.",
+            said(
+                "{file}: the sheet {sheet} is too wide, or has more than {most_cells} cells",
+                file=file,
+                sheet=repr(told["sheet"]),
+                most_cells=most_cells,
+            ),
+            hint=said("{advice} Take away what is formatted and empty.", advice=_CSV),
             limit=most_cells,
         )

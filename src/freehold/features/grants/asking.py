@@ -12,6 +12,7 @@ from freehold.core.documents import Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import resolve
 from freehold.core.terms import require_within
+from freehold.core.texts import said
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
 from freehold.features.grants.requests import offer_id, offer_row, shown_text
@@ -85,7 +86,8 @@ def remembered(node: Node, asset: Asset, wanted: dict[str, Any]) -> tuple[str, d
         found = _keep(node, key, made | unheard)
     elif found["state"] == "dropped":
         raise AskDropped(
-            f"the request for {asset.name} was dropped", hint="Order again without that dataset."
+            said("the request for {name} was dropped", name=asset.name),
+            hint=said("Order again without that dataset."),
         )
     return key, found
 
@@ -107,12 +109,16 @@ def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[
     if answer.get("status") == "waiting":
         wish = _keep(node, key, {**wish, "state": "waiting", "offer": None, "taken": ""})
         raise GrantWaiting(
-            f"{known_as(node, asset.owner)} decides by hand and has not answered about {asset.name} yet",
-            hint="Ask again later: it is the same request. See: freehold grants requests.",
+            said(
+                "{owner} decides by hand and has not answered about {name} yet",
+                owner=known_as(node, asset.owner),
+                name=asset.name,
+            ),
+            hint=said("Ask again later: it is the same request. See: freehold grants requests."),
             asked=[_row(node, wish)],
         )
     if answer.get("status") != "countered":
-        raise InvalidDocument("the owner's answer is neither a grant nor a state of the request")
+        raise InvalidDocument(said("the owner's answer is neither a grant nor a state of the request"))
     offer = _offer(_request_id(node, wish), asset, answer.get("offer"))
     raise countered(
         node, _keep(node, key, {**wish, "state": "countered", "offer": offer, "taken": ""}), asset
@@ -122,8 +128,8 @@ def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[
 def countered(node: Node, wish: dict[str, Any], asset: Asset) -> GrantCountered:
     """An offer that nobody has taken up."""
     return GrantCountered(
-        f"{known_as(node, asset.owner)} offers other terms for {asset.name}",
-        hint="See them: freehold grants requests. Then: freehold grants take REQUEST, or drop REQUEST.",
+        said("{owner} offers other terms for {name}", owner=known_as(node, asset.owner), name=asset.name),
+        hint=said("See them: freehold grants requests. Then: freehold grants take REQUEST, or drop REQUEST."),
         asked=[_row(node, wish)],
     )
 
@@ -137,8 +143,13 @@ def hear_refusal(
     wish = {**wish, "state": "refused", "reason": reason, "ask_again_at": until, "offer": None, "taken": ""}
     wish = _keep(node, key, wish)
     raise GrantRefused(
-        f"{known_as(node, asset.owner)} refused {asset.name}: {quoted(reason) or 'no reason that can be shown'}",
-        hint="Ask again later, or look elsewhere.",
+        said(
+            "{owner} refused {name}: {reason}",
+            owner=known_as(node, asset.owner),
+            name=asset.name,
+            reason=quoted(reason) or "no reason that can be shown",
+        ),
+        hint=said("Ask again later, or look elsewhere."),
         ask_again_at=until,
         asked=[_row(node, wish)],
     )
@@ -148,12 +159,12 @@ def still_waiting(pending: list[dict[str, Any]]) -> GrantWaiting:
     """One error for all requests that stand between a training job and its grants."""
     silent = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "waiting"]
     offers = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "countered"]
-    said = [f"not answered yet: {', '.join(silent)}"] if silent else []
-    said += [f"other terms offered by: {', '.join(offers)}"] if offers else []
+    told = [f"not answered yet: {', '.join(silent)}"] if silent else []
+    told += [f"other terms offered by: {', '.join(offers)}"] if offers else []
     hint = "See the offer: freehold grants requests. " if offers else ""
     return GrantWaiting(
-        f"owners decide by hand; {'; '.join(said)}",
-        hint=f"{hint}This node asks again by itself and goes on once they agree.",
+        said("owners decide by hand; {told}", told="; ".join(told)),
+        hint=said("{hint}This node asks again by itself and goes on once they agree.", hint=hint),
         asked=pending,
     )
 
@@ -175,8 +186,8 @@ def to_take(node: Node, prefix: str) -> dict[str, Any]:
     _, wish = find(node, prefix)
     if not wish["offer"]:
         raise NotFound(
-            "no offer of the owner was heard for that request",
-            hint="Ask again, which hears what the owner says now: freehold grants ask ASSET.",
+            said("no offer of the owner was heard for that request"),
+            hint=said("Ask again, which hears what the owner says now: freehold grants ask ASSET."),
         )
     return wish
 
@@ -191,7 +202,7 @@ def taking(wish: dict[str, Any], offer: str) -> dict[str, Any]:
 def another_offer() -> GrantCountered:
     """What was seen is offered no more."""
     return GrantCountered(
-        "the offer is another by now", hint="Nothing was paid. See: freehold grants requests."
+        said("the offer is another by now"), hint=said("Nothing was paid. See: freehold grants requests.")
     )
 
 
@@ -271,7 +282,7 @@ def _request_id(node: Node, wish: dict[str, Any]) -> str:
 def _offer(request: str, asset: Asset, value: Any) -> dict[str, Any]:
     """An owner's offer, checked: within the asset's terms, and named by them."""
     if not isinstance(value, dict) or not isinstance(value.get("terms"), dict):
-        raise InvalidDocument("the owner's offer cannot be read")
+        raise InvalidDocument(said("the owner's offer cannot be read"))
     terms = parse_terms(value["terms"])
     require_within(terms, asset.terms)
     return {"id": offer_id(request, terms), "terms": terms.body, "note": _readable(value.get("note"))}

@@ -11,8 +11,8 @@ from typing import Any
 
 from freehold.core.documents import Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from freehold.core.money import dollars
 from freehold.core.terms import require_within
+from freehold.core.texts import Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.data.offering import approval_of, is_offered
 from freehold.features.grants import requests
@@ -50,7 +50,9 @@ def consider(node: Node, tx: Transaction, wish: Wish, taken: str) -> str | dict[
     if record is None:
         record = _file(node, tx, wish)
     if record["terms"] != wish.terms.body or record["spend_cap_units"] != wish.spend_cap_units:
-        raise Conflict("this nonce was used for another wish", hint="Use a fresh random nonce for each wish.")
+        raise Conflict(
+            said("this nonce was used for another wish"), hint=said("Use a fresh random nonce for each wish.")
+        )
     if record["state"] == "refused":
         raise _refused(record["reason"], record["lapses_at"])
     offer = record["offer"]
@@ -106,7 +108,7 @@ def refuse(node: Node, request_id: str, reason: str) -> dict[str, Any]:
     """Say no, for a day about this asset; idempotent. Raises RequestDecided, NotFound, InvalidInput."""
     reason = shown_text(reason, "reason")
     if not reason:
-        raise InvalidInput("a refusal needs a reason", hint="One short line; the asker reads it.")
+        raise InvalidInput(said("a refusal needs a reason"), hint=said("One short line; the asker reads it."))
     with node.store.transaction() as tx:
         record = _undecided(node, request_id, "refused")
         if record["state"] != "refused":
@@ -144,9 +146,9 @@ def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
 
 def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) -> str:
     if not is_offered(node, record["asset"]):
-        raise NotFound("the asset is no longer on offer", hint="Refuse the request.")
+        raise NotFound(said("the asset is no longer on offer"), hint=said("Refuse the request."))
     if terms.expires_at <= node.now():
-        raise Conflict("the time that was asked for is over", hint="Refuse the request.")
+        raise Conflict(said("the time that was asked for is over"), hint=said("Refuse the request."))
     asset = node.asset(record["asset"])
     require_within(terms, asset.terms)
     plan = planned(terms.actions).read(record["plan"]) if record.get("plan") else None
@@ -161,45 +163,52 @@ def _changed(node: Node, record: dict[str, Any], change: CounterRequest) -> Term
     asset, asked = node.asset(record["asset"]), record["terms"]
     if change.price_units is not None and change.price_units < asset.terms.price_units:
         raise NotAllowed(
-            f"the published price is {dollars(asset.terms.price_units)}; an offer cannot be cheaper",
-            hint="A grant is within its asset's terms. Publish the asset again to sell it for less.",
+            said(
+                "the published price is {price}; an offer cannot be cheaper",
+                price=Units(asset.terms.price_units),
+            ),
+            hint=said("A grant is within its asset's terms. Publish the asset again to sell it for less."),
         )
     if record.get("plan") and change.max_uses is not None:
         raise InvalidInput(
-            f"the run makes {asked['max_uses']:,} uses, as its plan says",
-            hint="Offer another price or time, or refuse.",
+            said("the run makes {max_uses} uses, as its plan says", max_uses=asked["max_uses"]),
+            hint=said("Offer another price or time, or refuse."),
         )
-    said = {
+    told = {
         "price_units": change.price_units,
         "max_uses": change.max_uses,
         "expires_at": None if change.days is None else node.now() + change.days * DAY_SECONDS,
         "purposes": None if change.purposes is None else sorted(set(change.purposes)),
     }
-    terms = parse_terms({**asked, **{name: value for name, value in said.items() if value is not None}})
+    terms = parse_terms({**asked, **{name: value for name, value in told.items() if value is not None}})
     require_within(terms, asset.terms)
     if terms.body == asked:
-        raise InvalidInput("the offer is what was asked for", hint="Accept the request instead.")
+        raise InvalidInput(said("the offer is what was asked for"), hint=said("Accept the request instead."))
     return terms
 
 
 def _undecided(node: Node, request_id: str, wanted: State) -> dict[str, Any]:
     record = requests.read(node, request_id)
     if record is None:
-        raise NotFound("no such request is open here", hint="List them: freehold grants requests.")
+        raise NotFound(
+            said("no such request is open here"), hint=said("List them: freehold grants requests.")
+        )
     if record["state"] in ("accepted", "refused") and record["state"] != wanted:
         hint = (
             "Take the grant back: freehold grants revoke GRANT."
             if record["grant"]
             else "It may ask again later."
         )
-        raise RequestDecided(f"the request was {record['state']}", hint=hint, grant=record["grant"])
+        raise RequestDecided(
+            said("the request was {state}", state=record["state"]), hint=hint, grant=record["grant"]
+        )
     return record
 
 
 def _refused(reason: str, until: int) -> GrantRefused:
     return GrantRefused(
-        f"the owner refused: {reason}",
-        hint="Ask again later, or look elsewhere.",
+        said("the owner refused: {reason}", reason=reason),
+        hint=said("Ask again later, or look elsewhere."),
         reason=reason,
         ask_again_at=until,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from freehold.core.documents import Action, Asset, Grant, Terms
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, receive_digest, sign_digest
+from freehold.core.texts import Units, said
 from freehold.features.data.offering import require_offered
 from freehold.features.grants import asking, consent, unused
 from freehold.features.grants.consent import GrantRefused
@@ -36,13 +37,18 @@ class NotEnoughDollars(InvalidInput, code="wallet.short", http_status=402):
     """The wallet holds less than the price."""
 
 
-def require_dollars(node: Node, said: str, price_units: int) -> None:
-    """The wallet holds as much; `said` begins the sentence. Raises NotEnoughDollars."""
+def require_dollars(node: Node, told: str, price_units: int) -> None:
+    """The wallet holds as much; `told` begins the sentence. Raises NotEnoughDollars."""
     balance = node.balance_units()
     if balance < price_units:
         raise NotEnoughDollars(
-            f"{said} {price_units} units, the wallet holds {balance}",
-            hint=f"Send dollars to {node.account}.",
+            said(
+                "{told} {price}, the wallet holds {balance}",
+                told=told,
+                price=Units(price_units),
+                balance=Units(balance),
+            ),
+            hint=said("Send dollars to {account}.", account=node.account),
             price_units=price_units,
             balance_units=balance,
         )
@@ -173,8 +179,8 @@ def _show(peers: Peers, asset: Asset, body: dict[str, Any], grant: Grant) -> Non
     answer = peers.ask(asset.owner, "/peer/grants", body)
     if parse_envelope(answer.get("grant")).document.id != grant.id:
         raise ForeignGrant(
-            "the owner does not know the grant that was paid for",
-            hint="Ask again: it is shown again, and nothing is paid twice.",
+            said("the owner does not know the grant that was paid for"),
+            hint=said("Ask again: it is shown again, and nothing is paid twice."),
             grant_id=grant.id,
         )
 
@@ -254,23 +260,23 @@ def _accept(
     """The owner's grant, if it is exactly what was asked for: less would be found out only when it is paid."""
     grant = envelope.document
     if not isinstance(grant, Grant):
-        raise InvalidDocument("the owner answered with something else than a grant")
+        raise InvalidDocument(said("the owner answered with something else than a grant"))
     node.check(envelope)
     require_issued_within(grant, asset)
     if grant.holder != node.account:
-        raise ForeignGrant("the owner answered with another holder's grant", grant_id=grant.id)
+        raise ForeignGrant(said("the owner answered with another holder's grant"), grant_id=grant.id)
     if grant.run != (plan.run_id if plan else None):
-        raise ForeignGrant("the owner answered with a grant for another run", grant_id=grant.id)
+        raise ForeignGrant(said("the owner answered with a grant for another run"), grant_id=grant.id)
     if (grant.nonce, grant.spend_cap_units) != (wish["nonce"], wish["spend_cap_units"]):
-        raise ForeignGrant("the owner answered with a grant for another request", grant_id=grant.id)
+        raise ForeignGrant(said("the owner answered with a grant for another request"), grant_id=grant.id)
     if grant.terms != terms:
         # taken up once, and refused here before it was paid: its owner stands by it
         if wish["offer"] and grant.terms == parse_terms(wish["offer"]["terms"]):
             raise asking.countered(node, wish, asset)
         wrong = next(name for name, value in terms.body.items() if grant.terms.body.get(name) != value)
         raise InvalidInput(
-            f"the owner granted other {wrong} than were asked for",
-            hint="Nothing was paid. Ask the owner, or leave it out.",
+            said("the owner granted other {wrong} than were asked for", wrong=wrong),
+            hint=said("Nothing was paid. Ask the owner, or leave it out."),
             field=wrong,
         )
     return grant
@@ -280,7 +286,7 @@ def _signature(value: Any) -> bytes:
     try:
         return bytes.fromhex(str(value)[: 2 * MAX_SIGNATURE_BYTES].removeprefix("0x"))
     except ValueError:
-        raise InvalidDocument("the owner's signature under its offer is not hex") from None
+        raise InvalidDocument(said("the owner's signature under its offer is not hex")) from None
 
 
 def _buy(
@@ -297,8 +303,12 @@ def _buy(
         return wish
     if offer.token != node.token:
         raise InvalidInput(
-            f"the grant is priced in the token {offer.token}, this node pays with {node.token}",
-            hint="Nothing was paid. Look for another offer.",
+            said(
+                "the grant is priced in the token {token}, this node pays with {own}",
+                token=offer.token,
+                own=node.token,
+            ),
+            hint=said("Nothing was paid. Look for another offer."),
             token=offer.token,
         )
     require_dollars(node, "the grant costs", offer.price_units)
@@ -331,7 +341,7 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     """
     grant = node.grant(grant_id)
     if grant.issuer != node.account:
-        raise ForeignGrant("only the issuer of a grant can revoke it", grant_id=grant.id)
+        raise ForeignGrant(said("only the issuer of a grant can revoke it"), grant_id=grant.id)
     known = [claim.id for claim in revocations(node, grant)]
     if not known:
         claim = node.claim("revocation", grant.id, {"index": grant.revocation_index})
@@ -353,7 +363,7 @@ def find(node: Node, text: str) -> str:
         return node.store.resolve(text, "grant")
     newest = listed.own_grants(node, limit=1, sides=("issuer",))
     if not newest:
-        raise NotFound("no grant was issued here yet")
+        raise NotFound(said("no grant was issued here yet"))
     return newest[0].id
 
 

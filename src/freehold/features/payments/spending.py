@@ -17,8 +17,8 @@ from eth_hash.auto import keccak
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import hash_bytes
-from freehold.core.money import dollars
 from freehold.core.signing import CHANNELS_DOMAIN, Domain, receive_digest, sign_digest, voucher_digest
+from freehold.core.texts import Units, said
 from freehold.features.grants.granting import require_dollars
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel
@@ -62,9 +62,13 @@ def require_pool(node: Node, pool: bytes) -> None:
         raise _other_token(node, "the model's pool pays in", pool_token)
 
 
-def _other_token(node: Node, said: str, token: str) -> OtherToken:
+def _other_token(node: Node, told: str, token: str) -> OtherToken:
     hint = "Nothing was paid. Look for another offer."
-    return OtherToken(f"{said} {token}, this node pays with {node.token}", hint=hint, token=token)
+    return OtherToken(
+        said("{told} {token}, this node pays with {own}", told=told, token=token, own=node.token),
+        hint=hint,
+        token=token,
+    )
 
 
 def current(node: Node, payee: Payee) -> Record | None:
@@ -268,9 +272,14 @@ def promise(
     units = cumulative_units - signed["from_units"]
     if units > price_units:
         raise ceiling.SpendingRefused(
-            f"one more voucher would promise {dollars(units)} for a call of {dollars(price_units)}",
-            hint="The one that was sent may be cashed, whatever was answered; another was not signed."
-            " Another purchase goes on from there, closing the channel ends it.",
+            said(
+                "one more voucher would promise {units} for a call of {price}",
+                units=Units(units),
+                price=Units(price_units),
+            ),
+            hint=said(
+                "The one that was sent may be cashed, whatever was answered; another was not signed. Another purchase goes on from there, closing the channel ends it."
+            ),
             units=units,
             most_units=price_units,
         )

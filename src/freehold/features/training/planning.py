@@ -14,6 +14,7 @@ from freehold.core.documents import REVEALS, Asset, Claim, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
+from freehold.core.texts import said
 from freehold.features.data import offering, publishing, schemas
 from freehold.features.data.rules import reading
 from freehold.features.data.rules.names import difference
@@ -54,8 +55,8 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     gone = next((asset for asset in assets if offering.is_withdrawn(node, asset.id)), None)
     if gone is not None:
         raise NotFound(
-            f"{gone.name} is off offer: its owner took it back",
-            hint="Search again for what is on offer, and order without it.",
+            said("{name} is off offer: its owner took it back", name=gone.name),
+            hint=said("Search again for what is on offer, and order without it."),
             owner=gone.owner,
         )
     first = schemas.table(assets[0])
@@ -66,8 +67,12 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
         differs, column = difference(shown.columns, columns, shown.label, label)
         if differs:
             raise InvalidInput(
-                f"the validator's table has other columns than {_of(node, assets[0])}: it {differs}",
-                hint="Ask for a test table with the columns of the data.",
+                said(
+                    "the validator's table has other columns than {owner}: it {differs}",
+                    owner=_of(node, assets[0]),
+                    differs=differs,
+                ),
+                hint=said("Ask for a test table with the columns of the data."),
                 owner=order.validator,
                 column=column,
             )
@@ -89,8 +94,12 @@ def _require_shown(rows: int, most: int) -> None:
     """The opened table can be sent to owners, who recompute every value from it."""
     if rows > most:
         raise InvalidInput(
-            f"a test table of {rows:,} rows is too large to show to every owner; at most {most:,} of so many columns",
-            hint="Leave rows out; no setting raises it.",
+            said(
+                "a test table of {rows} rows is too large to show to every owner; at most {most} of so many columns",
+                rows=rows,
+                most=most,
+            ),
+            hint=said("Leave rows out; no setting raises it."),
         )
 
 
@@ -100,8 +109,8 @@ _AS_ORDERED = ("level", "quorum_bps", "patience_seconds", "weight_cap_bps", "lea
 
 def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:
     """The plan of an order, every default chosen. Raises InvalidInput: the numbers do not go together."""
-    said = [schemas.table(asset) for asset in assets]
-    rows, rows_each = [one.rows for one in said], max(one.rows_each for one in said)
+    told = [schemas.table(asset) for asset in assets]
+    rows, rows_each = [one.rows for one in told], max(one.rows_each for one in told)
     delta_exponent = max(privacy.delta_exponent_for(count) for count in rows)
     noised = order.level == "noised"
     epsilon = _epsilon(order, assets) if noised else 0
@@ -121,7 +130,7 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
         ),
         columns=test.columns,
         label=test.label,
-        scaling=_scaling(said, test),
+        scaling=_scaling(told, test),
         recipe=recipe,
         epsilon_micro=epsilon,
         delta_exponent=delta_exponent,
@@ -145,8 +154,8 @@ def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> Non
             )
         except FreeholdError as error:
             raise NotAllowed(
-                f"{asset.name}: {error.message}",
-                hint="Order within its terms, with fewer rounds or another purpose, or leave it out.",
+                said("{name}: {message}", name=asset.name, message=error.message),
+                hint=said("Order within its terms, with fewer rounds or another purpose, or leave it out."),
                 owner=asset.owner,
                 **{key: value for key, value in error.fields.items() if key == "field"},
             ) from error
@@ -157,10 +166,10 @@ def require_releasable(node: Node, assets: Sequence[Asset], order: Order, made: 
 
     Raises InvalidDocument: naming the field.
     """
-    said, now = {"plan": made.to_json()}, node.now()
+    told, now = {"plan": made.to_json()}, node.now()
     parse_document(
         Claim(
-            issuer=node.account, claim_kind="training_plan", about=made.run_id, statement=said, issued_at=now
+            issuer=node.account, claim_kind="training_plan", about=made.run_id, statement=told, issued_at=now
         ).body
     )
     weights = np.zeros(len(made.columns) + 1, dtype=np.int64)
@@ -171,10 +180,10 @@ def require_releasable(node: Node, assets: Sequence[Asset], order: Order, made: 
     releasing.require_possible(node, trained, reduce(meet, (asset.terms for asset in assets)))
 
 
-def _scaling(said: Sequence[schemas.Table], test: TestShown) -> Scaling:
+def _scaling(told: Sequence[schemas.Table], test: TestShown) -> Scaling:
     """From the bounds that all owners declare; else from the test table, which is shown to all in the end."""
-    declared = [one.bounds for one in said if one.bounds and set(one.bounds) == set(test.columns)]
-    if len(declared) == len(said):
+    declared = [one.bounds for one in told if one.bounds and set(one.bounds) == set(test.columns)]
+    if len(declared) == len(told):
         return from_bounds(
             [
                 (min(bounds[name][0] for bounds in declared), max(bounds[name][1] for bounds in declared))
@@ -191,7 +200,7 @@ def _epsilon(order: Order, assets: Sequence[Asset]) -> int:
     if order.epsilon_micro > allowed:
         raise NotAllowed(
             f"the owners allow an epsilon of {allowed / 1e6:g} for one run, not {order.epsilon_micro / 1e6:g}",
-            hint="Order with less, or leave out the owner that allows least.",
+            hint=said("Order with less, or leave out the owner that allows least."),
             epsilon_run_micro=allowed,
         )
     return order.epsilon_micro
@@ -220,32 +229,52 @@ def _of(node: Node, asset: Asset) -> str:
 
 def _check_assets(node: Node, assets: list[Asset], order: Order) -> None:
     if not 1 <= len(assets) <= MAX_OWNERS:
-        raise InvalidInput(f"choose 1 to {MAX_OWNERS:,} datasets", hint="Find them with search.")
+        raise InvalidInput(
+            said("choose 1 to {max_owners} datasets", max_owners=MAX_OWNERS),
+            hint=said("Find them with search."),
+        )
     if len({asset.owner for asset in assets}) != len(assets):
-        raise InvalidInput("two of the datasets have one owner", hint="Choose one dataset of each owner.")
+        raise InvalidInput(
+            said("two of the datasets have one owner"), hint=said("Choose one dataset of each owner.")
+        )
     for asset in assets:
         if asset.asset_kind != "dataset":
-            raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
-        said, first = schemas.table(asset), schemas.table(assets[0])
-        differs, column = difference(said.columns, first.columns, said.label, first.label)
+            raise InvalidInput(
+                said("{name} is a {asset_kind}, not a dataset", name=asset.name, asset_kind=asset.asset_kind),
+                owner=asset.owner,
+            )
+        told, first = schemas.table(asset), schemas.table(assets[0])
+        differs, column = difference(told.columns, first.columns, told.label, first.label)
         if differs:
             raise InvalidInput(
-                f"{_of(node, asset)} has other columns than {_of(node, assets[0])}: it {differs}",
-                hint="All tables need the same columns in the same order, and the same label. Leave one of them out,"
-                " or ask its owner for a version with the others' columns.",
+                said(
+                    "{owner} has other columns than {other}: it {differs}",
+                    owner=_of(node, asset),
+                    other=_of(node, assets[0]),
+                    differs=differs,
+                ),
+                hint=said(
+                    "All tables need the same columns in the same order, and the same label. Leave one of them out, or ask its owner for a version with the others' columns."
+                ),
                 owner=asset.owner,
                 column=column,
             )
         if REVEALS.index(asset.terms.reveals) < REVEALS.index(order.level):
             raise NotAllowed(
-                f"{asset.name} is not offered for training at level {order.level}",
+                said(
+                    "{name} is not offered for training at level {level}", name=asset.name, level=order.level
+                ),
                 hint=_HINTS[order.level],
                 owner=asset.owner,
             )
     inherited = reduce(meet, (asset.terms for asset in assets))
     missing = {"train", "infer"} - set(inherited.actions)
     if missing:
-        raise NotAllowed(f"the owners' terms together do not allow to {' and '.join(sorted(missing))}")
+        raise NotAllowed(
+            said(
+                "the owners' terms together do not allow to {missing}", missing=" and ".join(sorted(missing))
+            )
+        )
 
 
 def grants_units(assets: Sequence[Asset]) -> int:

@@ -23,6 +23,7 @@ from freehold.core.documents import Asset, Claim, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, Unavailable, VerificationFailed
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.texts import said
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.models import releasing
@@ -238,7 +239,9 @@ class Job:
             salt, update = one.updates[asset.owner]
             found = record.update_hash(plan, number, asset.owner, salt, update, statement["previous"])
             if found != one.commitments[asset.owner]:
-                raise VerificationFailed(f"{asset.name} shows another update than it committed to")
+                raise VerificationFailed(
+                    said("{name} shows another update than it committed to", name=asset.name)
+                )
             return shown
 
         found, absent = self._until_quorum(number, ask, sorted(statement["commitments"]))
@@ -274,7 +277,7 @@ class Job:
                 error = NobodyAnswers(
                     f"too few owners {what}: the plan wants {self._plan.quorum_bps / 100:g} % of the rows"
                     + ("; the data of the others is missing or damaged" if lost else ""),
-                    hint="Have the owners mend their nodes, then train --resume.",
+                    hint=said("Have the owners mend their nodes, then train --resume."),
                 )
                 raise error from next(iter(absent.values()))
             if number is None:
@@ -346,9 +349,11 @@ class Job:
             or set(receipt.evidence) != {"run", "round", "seed"}
             or receipt.money
         ):
-            raise InvalidDocument(f"the receipt of {asset.name} is not for this round")
+            raise InvalidDocument(said("the receipt of {name} is not for this round", name=asset.name))
         if receipt.epsilon_micro != (self._plan.epsilon_micro if receipt.sequence == 1 else 0):
-            raise InvalidDocument(f"the receipt of {asset.name} takes another epsilon than the run costs")
+            raise InvalidDocument(
+                said("the receipt of {name} takes another epsilon than the run costs", name=asset.name)
+            )
         self._require_in_line(asset, receipt, number)
         return countersigning.countersigned(self._node, envelope)
 
@@ -366,7 +371,9 @@ class Job:
             if number in known:
                 fits = known[number] == (seed, receipt.sequence)
             if not fits:
-                raise InvalidDocument(f"the receipt of {asset.name} does not follow its earlier ones")
+                raise InvalidDocument(
+                    said("the receipt of {name} does not follow its earlier ones", name=asset.name)
+                )
             known[number] = (seed, receipt.sequence)
 
     def _replay(self, over: list[Round]) -> Replay:
@@ -442,7 +449,7 @@ class Job:
         table = read_table(answer.get("test"))
         record.require_test(plan, table)
         if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
-            raise VerificationFailed("the validator opened another table than it committed to")
+            raise VerificationFailed(said("the validator opened another table than it committed to"))
         with node.store.transaction() as tx:
             custody.keep(tx, self.job["id"], seal_table(node, tx, table, salt))
             tx.put(claim, logged=False)
@@ -503,7 +510,9 @@ class Job:
             or (claim.claim_kind, claim.issuer, claim.about) != ("agreement", asset.owner, self._plan.run_id)
             or claim.statement != {"contribution": self.job["contribution"]}
         ):
-            raise InvalidDocument(f"what the owner of {asset.name} signed is not that it agrees")
+            raise InvalidDocument(
+                said("what the owner of {name} signed is not that it agrees", name=asset.name)
+            )
         self._node.check(envelope)
         return envelope
 
@@ -534,9 +543,11 @@ class Job:
 
 def _code(error: FreeholdError) -> str:
     """Why, in one word: the owner's own where it said one."""
-    said = str(error.fields.get("peer_code", ""))
-    return said if _WORD.fullmatch(said) else error.code
+    told = str(error.fields.get("peer_code", ""))
+    return told if _WORD.fullmatch(told) else error.code
 
 
 def _unfinished(owner: str) -> PeerUnreachable:
-    return PeerUnreachable(f"{owner} does not finish its answer", hint="Ask its operator.", account=owner)
+    return PeerUnreachable(
+        said("{owner} does not finish its answer", owner=owner), hint=said("Ask its operator."), account=owner
+    )

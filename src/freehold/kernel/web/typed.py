@@ -105,7 +105,7 @@ def written(amount: Decimal) -> str:
     whole, _, decimals = plain.partition(".")
     decimals = decimals.ljust(2, "0")
     # three decimals might be thousands
-    decimals = decimals.ljust(4, "0") if len(decimals) == 3 else decimals
+    decimals = decimals.ljust(4, "0") if len(decimals) == 3 and whole != "0" else decimals
     return f"{whole}{formats.marks()[0]}{decimals}"
 
 

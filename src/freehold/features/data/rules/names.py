@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 
 MAX_NAME = 256
 """Characters of a column's name."""
@@ -40,19 +41,28 @@ def checked(given: Sequence[str], file: str) -> tuple[str, ...]:
     """The names of a table's columns. Raises InvalidTable: one is missing, unreadable, or there twice."""
     names = [spelled(name) for name in given]
     if not names or not any(names):
-        raise InvalidTable(f"{file} has an empty header", hint="Name the columns in the first line.")
+        raise InvalidTable(
+            said("{file} has an empty header", file=file), hint=said("Name the columns in the first line.")
+        )
     for position, name in enumerate(names, start=1):
         if fault := _fault(name):
             hint = _of_blank(names, position) if not name else "Rename it in the first line."
             raise InvalidTable(
-                f"{file}: column {position} has no usable name: it {fault}", hint=hint, column=position
+                said(
+                    "{file}: column {position} has no usable name: it {fault}",
+                    file=file,
+                    position=position,
+                    fault=fault,
+                ),
+                hint=hint,
+                column=position,
             )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         row = " If the first line is a row, write names above it." if is_number(twice[0]) else ""
         raise InvalidTable(
-            f"{file} has two columns named '{twice[0]}'",
-            hint=f"Rename one of them.{row}",
+            said("{file} has two columns named '{twice}'", file=file, twice=twice[0]),
+            hint=said("Rename one of them.{row}", row=row),
             column=twice[0],
         )
     return tuple(names)
@@ -110,8 +120,8 @@ def require_names(names: Sequence[str], file: str) -> None:
     counted = {str(n) for n in range(len(names))}, {str(n + 1) for n in range(len(names))}
     if all(map(is_value, names)) and set(names) not in counted:
         raise InvalidTable(
-            f"{file}: the first line holds numbers only, as a row does, and no names",
-            hint="Name the columns in the first line.",
+            said("{file}: the first line holds numbers only, as a row does, and no names", file=file),
+            hint=said("Name the columns in the first line."),
         )
 
 
@@ -163,14 +173,14 @@ def difference(
         return f"has the label '{label}', not '{wanted_label}'", wanted_label
     missing = [name for name in wanted if name not in set(columns)]
     extra = [name for name in columns if name not in set(wanted)]
-    said = []
+    told = []
     if missing:
         near = close(missing[0], extra)
-        said.append(f"lacks {listed(missing)}" + (f" (it has '{near[0]}')" if near else ""))
+        told.append(f"lacks {listed(missing)}" + (f" (it has '{near[0]}')" if near else ""))
     if extra:
-        said.append(f"has {listed(extra)} in excess")
-    if said:
-        return " and ".join(said), (missing or extra)[0]
+        told.append(f"has {listed(extra)} in excess")
+    if told:
+        return " and ".join(told), (missing or extra)[0]
     for place, (seen, name) in enumerate(zip(columns, wanted, strict=False), start=1):
         if seen != name:
             order = f"from '{seen}' on, its column {place}, where '{name}' was agreed"

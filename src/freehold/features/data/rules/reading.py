@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.texts import said
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.names import difference, listed, near, spelled
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Limits, Table
@@ -52,17 +53,17 @@ class Distinct:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what is odd but usable, what was dropped first."""
-        said = []
+        told = []
         if self.repeats:
-            said.append(
+            told.append(
                 "1 row repeats another and counts once"
                 if self.repeats == 1
                 else f"{self.repeats:,} rows repeat others and count once"
             )
         if self.beyond:
             rows = "1 row is" if self.beyond == 1 else f"{self.beyond:,} rows are"
-            said.append(f"{rows} left out, of subjects that have as many as may count")
-        return (*said, *self.table.warnings)
+            told.append(f"{rows} left out, of subjects that have as many as may count")
+        return (*told, *self.table.warnings)
 
 
 def read(
@@ -106,30 +107,35 @@ def distinct(
     """Distinct rows of a file, `rows_each` of a subject at most. Raises InvalidTable, if fewer than two; InvalidInput."""
     if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
         raise InvalidInput(
-            f"{rows_each} as the most rows of one subject cannot be promised",
-            hint=f"Choose 1 to {MAX_ROWS_EACH:,}.",
+            said("{rows_each} as the most rows of one subject cannot be promised", rows_each=rows_each),
+            hint=said("Choose 1 to {max_rows_each}.", max_rows_each=MAX_ROWS_EACH),
             field="rows_each",
         )
     if rows_each > 1 and subject is None:
         raise InvalidInput(
-            "several rows of one subject need a column that names the subject",
-            hint="Name it with --subject COLUMN.",
+            said("several rows of one subject need a column that names the subject"),
+            hint=said("Name it with --subject COLUMN."),
             field="rows_each",
         )
-    columns, found, said = _cells(
+    columns, found, told = _cells(
         path, label, positive=positive, limits=limits, subject=subject, left_out=left_out, ways=ways
     )
     features, labels, people = found.features, found.labels, found.people
     kept, repeats, beyond = tables.chosen(features, labels, people, rows_each)
     if len(kept) < MIN_ROWS:
         raise InvalidTable(
-            f"{path.name} has {len(kept)} distinct row, at least {MIN_ROWS} are needed",
-            hint="Nothing can be learned from one row.",
+            said(
+                "{name} has {kept} distinct row, at least {min_rows} are needed",
+                name=path.name,
+                kept=len(kept),
+                min_rows=MIN_ROWS,
+            ),
+            hint=said("Nothing can be learned from one row."),
             file=path.name,
         )
     if len(kept) < len(labels):
         features, labels = features[kept], labels[kept]
-    warnings = (*said, *tables.oddities(columns, features, labels))
+    warnings = (*told, *tables.oddities(columns, features, labels))
     left = frozenset(people[i] for i in kept) if people is not None else frozenset()
     return Distinct(
         Table(columns, spelled(label), features, labels, warnings), repeats, beyond, found.file_bytes, left
@@ -177,11 +183,13 @@ def _left_out(
     for name in chosen:
         if name not in names:
             hint = near(name, names) or f"Its columns are {listed(list(names))}."
-            raise InvalidTable(f"{path.name} has no column '{name}'", hint=hint, column=name)
+            raise InvalidTable(
+                said("{file} has no column '{name}'", file=path.name, name=name), hint=hint, column=name
+            )
         if name in (label, subject):
             raise InvalidTable(
                 f"column '{name}' cannot be left out: it is the {'label' if name == label else 'subject'}",
-                hint="Choose another column for that, or keep it.",
+                hint=said("Choose another column for that, or keep it."),
                 column=name,
             )
     return chosen
@@ -193,28 +201,33 @@ def _feature_names(
     for wanted in (label, *([subject] if subject is not None else [])):
         if wanted not in names:
             raise InvalidTable(
-                f"{path.name} has no column '{wanted}'",
+                said("{name} has no column '{wanted}'", name=path.name, wanted=wanted),
                 hint=near(wanted, names) or f"Its columns are {listed(list(names))}.",
                 column=wanted,
             )
     if subject == label:
         raise InvalidTable(
-            f"column '{label}' cannot be both label and subject",
-            hint="The subject column names the person or thing a row is about.",
+            said("column '{label}' cannot be both label and subject", label=label),
+            hint=said("The subject column names the person or thing a row is about."),
             column=label,
         )
     features = tuple(name for name in names if name not in (label, subject, *index))
     if not features:
-        raise InvalidTable(f"{path.name} has a label but no features", hint="Add numeric columns.")
+        raise InvalidTable(
+            said("{name} has a label but no features", name=path.name), hint=said("Add numeric columns.")
+        )
     return features
 
 
 def _check_schema(columns: tuple[str, ...], expected: Sequence[str], path: Path) -> None:
-    said, column = difference(columns, expected)
-    if said:
+    told, column = difference(columns, expected)
+    if told:
         raise InvalidTable(
-            f"{path.name} {said}",
-            hint=f"Bring the columns to the agreed ones, by name and in this order: {listed(list(expected))}.",
+            said("{name} {told}", name=path.name, told=told),
+            hint=said(
+                "Bring the columns to the agreed ones, by name and in this order: {expected}.",
+                expected=listed(list(expected)),
+            ),
             column=column,
             missing=[name for name in expected if name not in columns],
             extra=[name for name in columns if name not in expected],
@@ -246,15 +259,17 @@ def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> 
     unknown = [name for name in bounds if name not in table.columns]
     if unknown:
         raise InvalidInput(
-            f"{file} has no feature column '{unknown[0]}', so it has no bounds",
-            hint=f"Its columns are {listed(list(table.columns))}.",
+            said(
+                "{file} has no feature column '{unknown}', so it has no bounds", file=file, unknown=unknown[0]
+            ),
+            hint=said("Its columns are {columns}.", columns=listed(list(table.columns))),
             column=unknown[0],
         )
     missing = [name for name in table.columns if name not in bounds]
     if missing:
         raise InvalidInput(
-            f"bounds are declared for some columns and not for {listed(missing)}",
-            hint="Declare them for every column, or for none.",
+            said("bounds are declared for some columns and not for {missing}", missing=listed(missing)),
+            hint=said("Declare them for every column, or for none."),
             column=missing[0],
         )
     return {name: _interval(name, bounds[name]) for name in table.columns}
@@ -262,15 +277,15 @@ def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> 
 
 def outside(bounds: Bounds, table: Table) -> list[str]:
     """Sentences about columns with values beyond their declared bounds; for their owner only."""
-    said = []
+    told = []
     for position, name in enumerate(table.columns if bounds else ()):
         low, high = bounds[name]
         column = table.features[:, position]
         count = int(((column < low) | (column > high)).sum())
         if count:
             rows = "1 value is" if count == 1 else f"{count:,} values are"
-            said.append(f"column '{name}': {rows} outside the declared bounds; far outside they are cut off")
-    return said
+            told.append(f"column '{name}': {rows} outside the declared bounds; far outside they are cut off")
+    return told
 
 
 def _interval(name: str, given: Any) -> tuple[int, int]:
@@ -281,16 +296,16 @@ def _interval(name: str, given: Any) -> tuple[int, int]:
     limit = MICRO_LIMIT // MICRO
     if not (-limit <= low < high <= limit):
         raise InvalidInput(
-            f"the bounds of column '{name}' are not a lower and a higher number",
-            hint=f"Write {name}=0:120, within +-{limit:,}.",
+            said("the bounds of column '{name}' are not a lower and a higher number", name=name),
+            hint=said("Write {name}=0:120, within +-{limit}.", name=name, limit=limit),
             column=name,
         )
     # rounded as cells are
     found = int(np.floor(low * MICRO + 0.5)), int(np.floor(high * MICRO + 0.5))
     if found[0] == found[1]:
         raise InvalidInput(
-            f"the bounds of column '{name}' are closer than a millionth",
-            hint="Choose a smaller unit for the column.",
+            said("the bounds of column '{name}' are closer than a millionth", name=name),
+            hint=said("Choose a smaller unit for the column."),
             column=name,
         )
     return found

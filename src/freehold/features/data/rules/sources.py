@@ -19,6 +19,7 @@ import numpy as np
 
 from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.texts import said
 from freehold.features.data import workbooks
 from freehold.features.data.rules import decoding, names, precision, written
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
@@ -99,8 +100,13 @@ class Source:
         """Refuse more feature columns than the limit, before any row is read."""
         if columns > self.limits.columns:
             raise InvalidTable(
-                f"{self.file} has {columns:,} feature columns; the limit is {self.limits.columns:,}",
-                hint="Choose the columns that matter; no setting raises it.",
+                said(
+                    "{file} has {columns} feature columns; the limit is {most}",
+                    file=self.file,
+                    columns=columns,
+                    most=self.limits.columns,
+                ),
+                hint=said("Choose the columns that matter; no setting raises it."),
                 limit=self.limits.columns,
             )
 
@@ -116,7 +122,7 @@ def _ambiguous(file: str, found: Sequence[Understood]) -> AmbiguousCells:
         f"{file}: numbers in column {named} could be read in two ways"
         if not dates
         else f"{file}: dates in column {named} could be read in two ways",
-        hint=f"Say which: {which} (--read-as); {reason}.",
+        hint=said("Say which: {which} (--read-as); {reason}.", which=which, reason=reason),
         column=found[0].column,
         columns=[one.column for one in found],
     )
@@ -191,24 +197,29 @@ def _tell_line(error: InvalidInput, row: int, text: Delimited) -> None:
 
 def _require_table(head: bytes, size: int, file: str, limits: Limits) -> None:
     if size == 0:
-        raise InvalidTable(f"{file} is empty", hint="It needs a header line and rows.")
+        raise InvalidTable(said("{file} is empty", file=file), hint=said("It needs a header line and rows."))
     if size > limits.size_bytes:
         raise InvalidTable(
-            f"{file} has {size:,} bytes; the limit is {limits.size_bytes:,}",
-            hint="Split the file, or raise the setting max_table_bytes.",
+            said(
+                "{file} has {size} bytes; the limit is {most}",
+                file=file,
+                size=size,
+                most=limits.size_bytes,
+            ),
+            hint=said("Split the file, or raise the setting max_table_bytes."),
             limit=limits.size_bytes,
         )
     foreign = next((kind for mark, kind in _FOREIGN.items() if head.startswith(mark)), None)
     if foreign is not None:
         raise InvalidTable(
-            f"{file} is no table that is read here: it is {foreign}",
-            hint="Unpack it, or save the table as CSV, Excel (xlsx) or Parquet.",
+            said("{file} is no table that is read here: it is {foreign}", file=file, foreign=foreign),
+            hint=said("Unpack it, or save the table as CSV, Excel (xlsx) or Parquet."),
         )
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if kind := next((kind for kind, begins in _TEXTS.items() if begins.match(text)), None):
         raise InvalidTable(
-            f"{file} is no table that is read here: it is {kind}",
-            hint="Save the table as CSV, Excel (xlsx) or Parquet.",
+            said("{file} is no table that is read here: it is {kind}", file=file, kind=kind),
+            hint=said("Save the table as CSV, Excel (xlsx) or Parquet."),
         )
 
 
@@ -288,13 +299,15 @@ def collect(
             people += subjects(batch.column(at[subject]), subject, faults, rows)
         rows += batch.num_rows
     if rows == 0:
-        raise InvalidTable(f"{source.file} has a header but no rows", hint="Add at least one data row.")
+        raise InvalidTable(
+            said("{file} has a header but no rows", file=source.file), hint=said("Add at least one data row.")
+        )
     if faults:
         raise faults.error()
     for one in seen:
         one.require_kept(source.file)
     read_as = [one.said for name, one in source.understood.items() if name in features]
-    warnings = (*source.notes, *read_as, *(said for one in seen for said in one.said()))
+    warnings = (*source.notes, *read_as, *(told for one in seen for told in one.said()))
     found = people if subject is not None else None
     return Cells(np.concatenate(blocks), np.concatenate(labels), found, warnings, source.size_bytes)
 
@@ -303,8 +316,13 @@ def _check_rows(source: Source, rows: int, columns: int) -> None:
     limits = source.limits
     if rows > limits.rows or rows * columns > limits.cells:
         raise InvalidTable(
-            f"{source.file} is too large: more than {min(limits.rows, limits.cells // max(columns, 1)):,} rows of {columns:,} features",
-            hint="Split the file, and publish each part; no setting raises it.",
+            said(
+                "{file} is too large: more than {rows} rows of {columns} features",
+                file=source.file,
+                rows=min(limits.rows, limits.cells // max(columns, 1)),
+                columns=columns,
+            ),
+            hint=said("Split the file, and publish each part; no setting raises it."),
             limit=limits.rows,
         )
 
