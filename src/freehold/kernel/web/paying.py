@@ -9,6 +9,7 @@ from freehold.core.texts import Text, said
 from freehold.kernel import ceiling
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import LOCAL_CHAIN_ID, Node
+from freehold.kernel.web.powers import NoPower, Power
 from freehold.kernel.web.visit import Visit
 
 
@@ -31,9 +32,11 @@ def shown(node: Node, total_units: int, gas: int = 0, held_units: int = 0) -> di
 def agreed(visit: Visit) -> int:
     """Most that the act may take: what the page showed. A limit typed for the days to come is kept.
 
-    Raises `InvalidInput`.
+    Raises `InvalidInput`. `NoPower`: a limit is the owner's to set.
     """
     if visit.form.text("per_day", 40):
+        if not visit.may(Power.MANAGE):
+            raise NoPower.to(Power.MANAGE)
         # a unit is a millionth of a dollar
         ceiling.limit(visit.node, spend_per_day_micro=visit.form.money("per_day"))
     return visit.form.number("at_most", "what the page showed", 0, 2**53 - 1)
