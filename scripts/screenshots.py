@@ -142,17 +142,17 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
 
 def _publish(console: Console, page: Any, camera: Camera, table: Path) -> None:
     page.goto(console.url + "publish")
-    page.get_by_label("Choose a CSV or Parquet file").set_input_files(table)
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(table)
     page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_role("link", name="Continue to your terms").click()
     page.get_by_label("Name").fill("Breast Cancer Part 1")
     page.get_by_label("Price of access").fill("5")
+    page.get_by_text("How much training may tell").click()
     page.get_by_label("Epsilon of one training run").fill("4")
     page.get_by_label("Epsilon of all runs together").fill("8")
     page.get_by_role("radio", name="Ask me first").check()
     camera.shoot(page, "publish")
-    page.get_by_role("button", name="Continue to review").click()
-    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_text("Published. The table is sealed").wait_for()
 
 

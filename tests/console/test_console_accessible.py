@@ -35,11 +35,11 @@ def addresses(console: Console, world: World, tmp_path_factory) -> list[str]:
     ]
     page = console.page(storage_state=console.state)
     page.goto(console.url + "publish")
-    page.get_by_label("Choose a CSV or Parquet file").set_input_files(table)
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(table)
     page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_role("link", name="Continue to your terms").click()
-    draft = page.url.removeprefix(console.url).removesuffix("/terms")
-    page.get_by_role("button", name="Continue to review").click()
+    page.get_by_text("Ready.").wait_for()
+    draft = page.url.removeprefix(console.url)
+    page.get_by_role("button", name="Continue", exact=True).click()
     page.get_by_text("Is this right?").wait_for()
     request, grant = _asked(console, world, table, asset)
     others = [f"requests/{request}", f"access/{grant}/revoke"]

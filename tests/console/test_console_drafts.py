@@ -101,7 +101,7 @@ def test_a_draft_outlives_log_out_and_kill_and_nobody_reads_it_on_the_disk(
     # Back, and the address of before, lead to the dataset with a word
     for old in ("", "/terms", "/review"):
         page.goto(f"{node.url}publish/{address.rsplit('/', 1)[1]}{old}")
-        page.get_by_text("This draft is published").wait_for()
+        page.get_by_text("This draft is published").first.wait_for()
         assert asset["id"] in page.url
     # begun anew, it takes the stray away
     _draft(page, node, patients(tmp_path / "again.csv", 50))
@@ -169,7 +169,7 @@ def test_what_could_be_two_things_is_asked_before_it_is_published(console: Conso
     assert "share: 1,5 is read as 1.5" in said
     assert "Cells are separated by semicolons" in said
     assert page.get_by_role("alert").is_visible()
-    page.get_by_role("radio", name="the comma is the decimal mark").check()
+    page.get_by_role("radio", name="the comma is the decimal mark").click()
     page.get_by_text("Ready.").wait_for()
     assert "dose: 1.100 is read as 1100" in page.locator("#read").inner_text()
     page.get_by_role("button", name="Throw away").click()

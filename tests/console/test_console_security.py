@@ -268,9 +268,9 @@ def test_hostile_names_are_inert_everywhere(console: Console, page, world: World
             assert name.split("\N{RIGHT-TO-LEFT OVERRIDE}")[0][:12] in shown, path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     page.goto(console.url + "publish")
-    page.get_by_label("Choose a CSV or Parquet file").set_input_files(table)
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(table)
     page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_text("The first rows").wait_for()
+    page.get_by_text("Columns and first rows").wait_for()
     assert "onerror" in page.locator("h1").inner_text()
     assert not dialogs
 

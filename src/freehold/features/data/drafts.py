@@ -124,8 +124,9 @@ class Draft:
             _renamed(error, table.name, self.file)
             column = self.profile.column(str(error.fields.get("column", "")))
             other = column is not None and column.name != self.asked.label
-            more = said(" Or leave the column out, below.") if other else ""
-            self.problem = {"message": error.message, "hint": f"{error.hint}{more}".strip()}
+            hint = said("Say which, below.") if error.code == "table.ambiguous" else error.hint
+            more = said("Or leave the column out, below.") if other else ""
+            self.problem = {"message": error.message, "hint": f"{hint} {more}".strip()}
 
     def look_anew(self, node: Node, table: Path) -> None:
         """Read the whole file, as it is meant now. Raises InvalidTable."""
