@@ -49,7 +49,6 @@ def addresses(console: Console, world: World, tmp_path_factory) -> list[str]:
         f"data/{asset}",
         f"data/{asset}/withdraw",
         draft,
-        f"{draft}/terms",
         f"{draft}/review",
     ]
 
