@@ -106,7 +106,7 @@ def test_choices_counts_and_days(node: Any) -> None:
     asked = [one for one in made if one.action == "infer" and one.inputs[0] == THINGS[1]]
     assert uses.count(node, THINGS[1], "infer")[0] == len(asked)
     paid = [one for one in made if one.holder == PARTIES[0] and one.money and one.issued_at >= 5_000]
-    assert sum(row[2] for row in uses.spent_by_day(node, 5_000)) == len(paid)
+    assert sum(row[1] for row in uses.spent_by_day(node, 5_000)) == len(paid)
     assert lists.entries(SimpleNamespace(node=node), Wanted(limit=2)).rows[0]["id"] == made[-1].id
     with pytest.raises(InvalidInput):
         uses.page(node, Filter(), limit=201)

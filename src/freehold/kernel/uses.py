@@ -234,12 +234,12 @@ def one(node: Node, receipt_id: str) -> Use | None:
     return next(map(_use, node.store.rows(query, receipt_id)), None)
 
 
-def spent_by_day(node: Node, since: int) -> list[tuple[int, str, int, int]]:
-    """(day, model, answers, units) of answers this party paid for; a day is Unix seconds through 86,400."""
+def spent_by_day(node: Node, since: int) -> list[tuple[int, int, int]]:
+    """(day, answers, units) of answers this party paid for; a day is Unix seconds through 86,400."""
     rows = node.store.rows(
-        "SELECT issued_at / 86400, asset, count(*), sum(units) FROM receipts"
-        " WHERE holder = ? AND issued_at >= ? AND units > 0 GROUP BY 1, 2 ORDER BY 1",
+        "SELECT issued_at / 86400, count(*), sum(units) FROM receipts"
+        " WHERE holder = ? AND issued_at >= ? AND units > 0 GROUP BY 1 ORDER BY 1",
         node.account,
         since,
     )
-    return [(int(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]
+    return [(int(row[0]), int(row[1]), int(row[2])) for row in rows]

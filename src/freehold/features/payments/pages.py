@@ -51,12 +51,12 @@ def spending(visit: Visit) -> Response:
         by_day=Chart(
             said("Paid for answers, by day"),
             said("In the last {n} days", n=DAYS),
-            charts.by_day([(day, units) for day, _, _, units in days], today, DAYS),
+            charts.by_day([(day, units) for day, _, units in days], today, DAYS),
             "bars",
             Units(spent_units),
         ),
         spent_units=spent_units,
-        answers=sum(count for _, _, count, _ in days),
+        answers=sum(count for _, count, _ in days),
         months=books.by_month(_by_month(node)),
         listed=answers,
         bought=_bought(visit),
@@ -84,7 +84,7 @@ def _answer(node: Node, row: tuple[Any, ...]) -> Line:
 
 def _by_month(node: Node) -> list[tuple[int, int]]:
     return [
-        (day * DAY_SECONDS, units) for day, _, _, units in uses.spent_by_day(node, node.now() - YEAR_SECONDS)
+        (day * DAY_SECONDS, units) for day, _, units in uses.spent_by_day(node, node.now() - YEAR_SECONDS)
     ]
 
 
