@@ -12,14 +12,16 @@ from freehold.kernel.web.visit import Visit, acts
 
 def _meet(visit: Visit) -> Response:
     party = peers.add(visit.host, visit.form.text("url", 300))
-    return visit.go("/settings", f"Connected to {party['name']}. Its offers are in your catalogue now.")
+    return visit.go(
+        "/settings", said("Connected to {name}. Its offers are in your catalogue now.", name=party["name"])
+    )
 
 
 def _forget(visit: Visit) -> Response:
     gone = peers.forget(visit.node, visit.form.text("url", 400))
     if gone["until_restart"]:
-        return visit.go("/settings", "Removed. It is gone from the list after the next start.")
-    return visit.go("/settings", "Removed. Your node no longer looks at what it offers.")
+        return visit.go("/settings", said("Removed. It is gone from the list after the next start."))
+    return visit.go("/settings", said("Removed. Your node no longer looks at what it offers."))
 
 
 FEATURE = Feature(

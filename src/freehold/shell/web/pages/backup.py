@@ -66,7 +66,7 @@ def make(visit: Visit) -> Response:
     visit.session.kept["backup"] = Ready(target, f"{who}-{day}.backup", saved.size_bytes, now)
     if isinstance(before, Ready):
         before.close()
-    return visit.go("/backup", "The backup is ready. Download it and keep it on another machine.")
+    return visit.go("/backup", said("The backup is ready. Download it and keep it on another machine."))
 
 
 def download(visit: Visit) -> Response:

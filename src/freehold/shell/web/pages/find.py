@@ -6,7 +6,9 @@ from itertools import chain, zip_longest
 
 from starlette.responses import Response
 
+from freehold.core.texts import said
 from freehold.kernel.registry import everything
+from freehold.kernel.web.formats import tr
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.visit import Visit, shows
 from freehold.shell.web import places
@@ -20,24 +22,24 @@ MOST = 30
 
 def find(visit: Visit) -> Response:
     """What mentions all words, whatever it is; each search has its turn, so that none crowds out the others."""
-    said = visit.query.get("q", "")[:MOST_LETTERS]
-    words = tuple(said.casefold().split()[:MOST_WORDS])
+    typed = visit.query.get("q", "")[:MOST_LETTERS]
+    words = tuple(typed.casefold().split()[:MOST_WORDS])
     found = (
         [_pages(words), *(look(visit, words, MOST_EACH) for look in everything().every("searches"))]
         if words
         else []
     )
     hits = [one for one in chain.from_iterable(zip_longest(*found)) if one is not None]
-    return visit.show("find.html", said=said, hits=hits[:MOST])
+    return visit.show("find.html", said=typed, hits=hits[:MOST])
 
 
 def _pages(words: tuple[str, ...]) -> list[Hit]:
     found = []
     for tab in places.tabs():
         name = places.NAMES[tab.place]
-        text = f"{name} {tab.label}".casefold()
+        text = f"{name} {tab.label} {tr(name)} {tr(tab.label)}".casefold()
         if all(word in text for word in words):
-            found.append(Hit(tab.label, "Page", tab.path, name))
+            found.append(Hit(tab.label, said("Page"), tab.path, name))
     return found
 
 
