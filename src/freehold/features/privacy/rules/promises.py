@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from freehold.core import epsilons
+from freehold.core.texts import said
 from freehold.features.privacy.rules import privacy
 
-EPSILON = "epsilon counts taking one row away; swapping a row for another counts as two"
-EXACT = (
+EPSILON = said("epsilon counts taking one row away; swapping a row for another counts as two")
+EXACT = said(
     "Exact updates have no such bound: rows can be rebuilt from them, by whoever reads the run's evidence."
 )
 
@@ -25,12 +26,18 @@ def times_in_100(epsilon_micro: int, delta_exponent: int | None = None) -> int:
 
 def worst_case(epsilon_micro: int, delta_exponent: int | None = None, *, rows_each: int = 1) -> str:
     """What is left to a guesser who knows everything else."""
-    one = "a given row is" if rows_each == 1 else f"the rows of a given subject (up to {rows_each}) are"
-    known = "row" if rows_each == 1 else "subject's rows"
     most = times_in_100(epsilon_micro, delta_exponent)
-    return (
-        f"Somebody who knows every other {known} can tell whether {one} in the table"
-        f" at most {most} times in 100."
+    if rows_each == 1:
+        return said(
+            "Somebody who knows every other row can tell whether a given row is in the table"
+            " at most {n} times in 100.",
+            n=most,
+        )
+    return said(
+        "Somebody who knows every other subject's rows can tell whether the rows of a given subject"
+        " (up to {rows}) are in the table at most {n} times in 100.",
+        n=most,
+        rows=rows_each,
     )
 
 
@@ -46,35 +53,52 @@ def unit(rows_each: int = 1) -> str:
 
 def cost(rows: int, epsilon_micro: int, loss_bps: int | None) -> str:
     """What the noise of one run does to a model of these rows alone; None: there is no model at all."""
-    noise = f"At an epsilon of {epsilons.text(epsilon_micro)}, a model of these {rows:,} rows alone"
+    epsilon = epsilons.text(epsilon_micro)
     if loss_bps is None:
-        return f"{noise} would be nothing but noise; choose a larger epsilon."
-    if loss_bps < 50:
-        return f"{noise} is expected to lose less than 1 point of 100 in accuracy."
-    points = round(loss_bps / 100)
-    return (
-        f"{noise} is expected to lose about {points} point{'s' if points > 1 else ''} of 100 in accuracy"
-        " (a hint, from made-up rows); together with others' rows it loses less."
+        return said(
+            "At an epsilon of {epsilon}, a model of these {rows} rows alone would be nothing but noise; choose a"
+            " larger epsilon.",
+            epsilon=epsilon,
+            rows=rows,
+        )
+    if loss_bps < 100:
+        return said(
+            "At an epsilon of {epsilon}, a model of these {rows} rows alone is expected to lose less than 1 point of"
+            " 100 in accuracy.",
+            epsilon=epsilon,
+            rows=rows,
+        )
+    return said.many(
+        "At an epsilon of {epsilon}, a model of these {rows} rows alone is expected to lose about {n} point of 100 in"
+        " accuracy (a hint, from made-up rows); together with others' rows it loses less.",
+        "At an epsilon of {epsilon}, a model of these {rows} rows alone is expected to lose about {n} points of 100 in"
+        " accuracy (a hint, from made-up rows); together with others' rows it loses less.",
+        n=round(loss_bps / 100),
+        epsilon=epsilon,
+        rows=rows,
     )
 
 
 def of_use(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
     """What a run costs each owner's rows; of a preview, a job or a model."""
     if found["level"] == "update":
-        return f"Owners show exact updates. {EXACT}"
-    spent = epsilons.text(found["epsilon_micro"])
-    return f"The run costs each owner's rows an epsilon of {spent}. {worst_case(found['epsilon_micro'], rows_each=rows_each)}"
+        return said("Owners show exact updates. {meaning}", meaning=EXACT)
+    return said(
+        "The run costs each owner's rows an epsilon of {epsilon}. {meaning}",
+        epsilon=epsilons.text(found["epsilon_micro"]),
+        meaning=worst_case(found["epsilon_micro"], rows_each=rows_each),
+    )
 
 
 def of_line(line: Mapping[str, Any]) -> str:
     """Where the budget of some rows stands; `line` as `node.budget.overview` gives it."""
     now = -(-line["guess_ppm"] // 10_000)
     most = -(-line["guess_life_ppm"] // 10_000)
-    said = (
+    words = (
         f"somebody who knows every other row can tell whether a given row is in the table at most {now} times"
         f" in 100 (a coin: 50), and {most} when all is spent."
     )
     if line["exact_runs"]:
         times = "once" if line["exact_runs"] == 1 else f"{line['exact_runs']:,} times"
-        return f"exact updates were given {times}, from which rows can be rebuilt; beyond those, {said}"
-    return said
+        return f"exact updates were given {times}, from which rows can be rebuilt; beyond those, {words}"
+    return words

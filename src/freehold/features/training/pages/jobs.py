@@ -26,16 +26,16 @@ from freehold.kernel.people import name_of, readable
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
-STAGES = findings.DOING | {"grants": "asking the owners", "open": "opening the test"}
+STAGES = findings.DOING | {"grants": said("asking the owners"), "open": said("opening the test")}
 """Steps of a job as the console says them."""
 _FIELDS = {
-    "values": "other values",
-    "errors": "other errors of the values",
-    "shares_bps": "other shares",
-    "scores": "another score of the model",
-    "model": "another model",
-    "accounts": "other owners",
-    "missing": "other owners as missing in the last round",
+    "values": said("other values"),
+    "errors": said("other errors of the values"),
+    "shares_bps": said("other shares"),
+    "scores": said("another score of the model"),
+    "model": said("another model"),
+    "accounts": said("other owners"),
+    "missing": said("other owners as missing in the last round"),
 }
 
 
@@ -46,18 +46,19 @@ def under_way(host: Host, _: UnderWay) -> list[Coming]:
 
 
 def _doing(job: dict[str, Any]) -> str:
-    said = STAGES[job["step"]]
-    return f"{said}, round {job['round']} of {job['rounds']}" if job["step"] == "rounds" else said
+    if job["step"] == "rounds":
+        return said("training, round {round} of {rounds}", round=job["round"], rounds=job["rounds"])
+    return STAGES[job["step"]]
 
 
 def _stands(job: dict[str, Any]) -> tuple[str, str]:
     if job["step"] == "withheld":
-        return "held back", "warn"
+        return said("held back"), "warn"
     if job["running"]:
-        return "running", "good"
+        return said("running"), "good"
     if job["waiting"]:
-        return "waits for owners", "warn"
-    return "stands still", "bad" if job["error"] else "warn"
+        return said("waits for owners"), "warn"
+    return said("stands still"), "bad" if job["error"] else "warn"
 
 
 def job(visit: Visit) -> Response:
@@ -107,11 +108,12 @@ def _owner(node: Node, asset_id: str, found: dict[str, Any]) -> dict[str, Any]:
     if away:
         notes.append(findings.away({**away, "why": readable(node, away["why"])}))
     if silent:
-        notes.append(f"has not agreed to the shares: {silent}")
+        notes.append(said("has not agreed to the shares: {why}", why=silent))
     return {
         "name": name_of(node, asset.owner),
         "asset": asset.name,
         "state": _state(asset_id, asset.owner, found),
+        "request": next((row["id"] for row in found["waiting"] if row["asset"] == asset_id), ""),
         "notes": notes,
     }
 
@@ -119,7 +121,7 @@ def _owner(node: Node, asset_id: str, found: dict[str, Any]) -> dict[str, Any]:
 def _state(asset_id: str, owner: str, found: dict[str, Any]) -> str:
     waits = next((row for row in found["waiting"] if row["asset"] == asset_id), None)
     if waits:
-        return "countered" if waits["state"] == "countered" else "waits"
+        return waits["state"] if waits["state"] in ("countered", "refused") else "waits"
     away = found["absent"].get(owner)
     if away and (not away["rounds"] or (found["step"] == "rounds" and max(away["rounds"]) > found["round"])):
         return "absent"
@@ -131,13 +133,13 @@ def _state(asset_id: str, owner: str, found: dict[str, Any]) -> str:
 def stop(visit: Visit) -> Response:
     """Stop a job until it is resumed."""
     job_id = visit.host.part(Jobs).hold(visit.params["job"])
-    return visit.go(f"/jobs/{job_id}", "Stopped. What was trained stays; resume it at any time.")
+    return visit.go(f"/jobs/{job_id}", said("Stopped. What was trained stays; resume it at any time."))
 
 
 def resume(visit: Visit) -> Response:
     """Go on with a job."""
     job_id = visit.host.part(Jobs).resume(visit.params["job"])
-    return visit.go(f"/jobs/{job_id}", "It goes on.")
+    return visit.go(f"/jobs/{job_id}", said("It goes on."))
 
 
 def ask_release(visit: Visit) -> Response:
@@ -151,7 +153,7 @@ def ask_release(visit: Visit) -> Response:
 def release(visit: Visit) -> Response:
     """Release it all the same."""
     job_id = visit.host.part(Jobs).release(visit.params["job"])
-    return visit.go(f"/jobs/{job_id}", "It is being released.")
+    return visit.go(f"/jobs/{job_id}", said("It is being released."))
 
 
 def to_look_at(node: Node) -> list[Reminder]:
@@ -175,7 +177,7 @@ def put_aside(visit: Visit) -> Response:
     run = str(_dispute(visit.node, visit.params["run"])["run"])
     with visit.node.store.transaction() as tx:
         runs.put_aside(tx, run)
-    return visit.go("/", "Put aside. The signed proof stays in your node.")
+    return visit.go("/", said("Put aside. The signed proof stays in your node."))
 
 
 def _dispute(node: Node, run: str) -> dict[str, Any]:
@@ -185,10 +187,10 @@ def _dispute(node: Node, run: str) -> dict[str, Any]:
     ids = histories or [disputed["contribution"]]
     claims = [node.typed(one, Claim) for one in ids]
     if histories:
-        short = f"signed two accounts of round {claims[0].statement['number']} of one training run"
+        short = said("signed two accounts of round {n} of one training run", n=claims[0].statement["number"])
     else:
-        what = _FIELDS.get(disputed["field"], f"another {disputed['field']}")
-        short = f"stated {what} than your node computed"
+        what = _FIELDS.get(disputed["field"]) or said("another {field}", field=disputed["field"])
+        short = said("stated {what} than your node computed", what=what)
     builder = name_of(node, claims[0].issuer)
     return {"run": run, "builder": builder, "short": short, "two": bool(histories), "claims": ids}
 

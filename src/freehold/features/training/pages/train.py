@@ -70,6 +70,7 @@ class Draft:
         self.upload.close()
 
 
+_PLACED = "placed_orders"
 MOST_OFFERED = 500
 """Datasets that are put into groups, the newest that mention what was typed."""
 
@@ -110,10 +111,18 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
             key = (tuple(columns), row["label"])
             groups.setdefault(key, []).append({**row, **_revealed(node, row)})
     made = [
-        {"columns": key[0], "label": key[1], "rows": rows, "total": sum(row["rows"] or 0 for row in rows)}
+        {"columns": key[0], "label": key[1], "rows": rows, "total": _together(rows)}
         for key, rows in groups.items()
     ]
     return sorted(made, key=lambda group: -len(group["rows"]))
+
+
+def _together(rows: list[dict[str, Any]]) -> int:
+    """The most rows that can be trained on at once: one table of each owner."""
+    largest: dict[str, int] = {}
+    for row in rows:
+        largest[row["owner"]] = max(largest.get(row["owner"], 0), row["rows"] or 0)
+    return sum(largest.values())
 
 
 def _revealed(node: Node, row: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +197,10 @@ def _numbers(form: Form) -> dict[str, Any]:
 
 
 def review(visit: Visit) -> Response:
-    """What it costs, whom, and what happens, before anything does."""
+    """What it costs, whom, and what happens, before anything does; where that was long ago, the job it became."""
+    placed = visit.session.kept.get(_PLACED, {})
+    if visit.params["draft"] in placed:
+        return visit.go(f"/jobs/{placed[visit.params['draft']]}")
     draft, node = _kept(visit), visit.node
     preview, order = draft.preview, draft.order
     rows = [finding.describe(node, node.asset(one)) for one in order.assets]
@@ -215,8 +227,12 @@ def start(visit: Visit) -> Response:
     order = draft.order.model_copy(update={"at_most_units": paying.agreed(visit)})
     job_id = visit.host.part(Jobs).start(order)
     visit.session.kept.pop("order", None)
+    # who goes back from the job comes to the job again
+    visit.session.kept[_PLACED] = {**visit.session.kept.get(_PLACED, {}), draft.id: job_id}
     draft.close()
-    return visit.go(f"/jobs/{job_id}", "Training has begun. You can leave this page; it goes on by itself.")
+    return visit.go(
+        f"/jobs/{job_id}", said("Training has begun. You can leave this page; it goes on by itself.")
+    )
 
 
 def _kept(visit: Visit) -> Draft:

@@ -9,23 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from freehold.core.texts import Share, said
 from freehold.features.models.rules.worth import points
 
 DOING = {
-    "plan": "writing the plan",
-    "grants": "buying grants",
-    "rounds": "training",
-    "open": "opening the test table",
-    "value": "measuring contributions",
-    "agree": "owners check the shares",
-    "release": "releasing the model",
-    "done": "done",
-    "withheld": "held back",
+    "plan": said("writing the plan"),
+    "grants": said("buying grants"),
+    "rounds": said("training"),
+    "open": said("opening the test table"),
+    "value": said("measuring contributions"),
+    "agree": said("owners check the shares"),
+    "release": said("releasing the model"),
+    "done": said("done"),
+    "withheld": said("held back"),
 }
 """Steps of a job as people say them, in order; one that is held back ends at `withheld` instead of the two before."""
-_COMPARED = "Owners' rows are compared by noised sketches, so that rows that several hold count once."
-_UNCOMPARED = "Rows are not compared, so a copy is paid like any other table"
-_TOO_SMALL = ": at this epsilon copies in tables of this size cannot be told from strangers' rows"
+_COMPARED = said("Owners' rows are compared by noised sketches, so that rows that several hold count once.")
+_UNCOMPARED = said("Rows are not compared, so a copy is paid like any other table.")
+_TOO_SMALL = said(
+    "Rows are not compared, so a copy is paid like any other table: at this epsilon copies in tables of this size"
+    " cannot be told from strangers' rows."
+)
 
 
 def rounds_said(numbers: Iterable[int]) -> str:
@@ -43,21 +47,26 @@ def away(one: Mapping[str, Any]) -> str:
     """Why and when an owner was left out, as jobs tell it."""
     rounds = one["rounds"]
     if not rounds:
-        return f"takes no part: {one['why']}"
-    named = f"round{'s' if len(rounds) > 1 else ''} {rounds_said(rounds)}"
-    return f"away in {named}: {one['why']}"
+        return said("takes no part: {why}", why=one["why"])
+    if len(rounds) == 1:
+        return said("away in round {rounds}: {why}", rounds=rounds_said(rounds), why=one["why"])
+    return said("away in rounds {rounds}: {why}", rounds=rounds_said(rounds), why=one["why"])
 
 
 def expected(preview: Mapping[str, Any]) -> str:
     """What a public simulation says of an order."""
-    without, noised = (preview[f"accuracy_{name}_bps"] / 100 for name in ("without", "with"))
-    known = "On made-up rows of these sizes, of which 90 % can be told at all, such a run"
+    without, noised = (Share(preview[f"accuracy_{name}_bps"]) for name in ("without", "with"))
     if preview["level"] == "update":
-        return f"{known} is right on {without:.1f} %."
-    error = points(preview["share_error_bps"] * 100)
-    return (
-        f"{known} is right on {noised:.1f} %, without noise on {without:.1f} %; its shares are uncertain by"
-        f" {error}."
+        return said(
+            "On made-up rows of these sizes, of which 90 % can be told at all, such a run is right on {without}.",
+            without=without,
+        )
+    return said(
+        "On made-up rows of these sizes, of which 90 % can be told at all, such a run is right on {noised}, without"
+        " noise on {without}; its shares are uncertain by {error}.",
+        noised=noised,
+        without=without,
+        error=points(preview["share_error_bps"] * 100),
     )
 
 
@@ -65,4 +74,4 @@ def copies(preview: Mapping[str, Any], *, asked: bool = True) -> str:
     """Whether copied rows count once; `asked` is whether that was wanted."""
     if preview["compared"]:
         return _COMPARED
-    return _UNCOMPARED + (_TOO_SMALL if asked else "") + "."
+    return _TOO_SMALL if asked else _UNCOMPARED

@@ -131,7 +131,10 @@ def standing(evidence: Evidence) -> str:
             )
         _require_after(evidence, grant, shown, last_use.get(grant.id, -1))
         revoked += is_revoked
-    return f"{revoked} grants were revoked later, none before its use" if revoked else "no grant is revoked"
+    if not revoked:
+        return "no grant is revoked"
+    grants = "1 grant was" if revoked == 1 else f"{revoked} grants were"
+    return f"{grants} revoked later, none before its use"
 
 
 def _require_after(evidence: Evidence, grant: Grant, claims: list[Claim], last_use: int) -> None:
