@@ -56,7 +56,7 @@ class Uploads:
         self._turn = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
 
-    def begin(self, upload: Upload) -> Uploaded:
+    def take_in(self, upload: Upload) -> Uploaded:
         """Check an upload, which is deleted then. Raises `Busy`: another one is being checked."""
         if not self._turn.acquire(blocking=False):
             upload.close()
