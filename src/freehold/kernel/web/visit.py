@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
+from freehold.core.texts import said
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -33,17 +34,37 @@ class Answered(Exception):
         self.response = response
 
 
+@dataclass(frozen=True)
+class Undo:
+    """A form that takes an act back, where that is true: afterwards all is as it was."""
+
+    path: str
+    """What it posts to, below the console."""
+    label: str = said("Undo")
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the next page says of an act."""
+
+    kind: str
+    """good, warn or bad."""
+    sentence: str
+    undo: Undo | None = None
+
+
 class Session(Protocol):
     """Somebody who is logged in."""
 
     csrf: str
     """Stands in every form that this session may post."""
-    notices: list[tuple[str, str]]
-    """(kind, sentence) to show with the next page."""
+    notices: list[Notice]
+    """To show with the next page."""
     kept: dict[str, Any]
     """What pages keep for the next one, in memory."""
 
-    def say(self, sentence: str, kind: str = "good") -> None:
+    def say(self, sentence: str, kind: str = "good", undo: Undo | None = None) -> None:
         """Show a sentence with the next page."""
 
 
@@ -128,10 +149,10 @@ class Visit:
         """The page of an asset, at one of its tabs; what a form there could not do, and why."""
         return self.rendering.asset(self, asset, facet, error=error, **values)
 
-    def go(self, path: str, said: str = "", kind: str = "good") -> Response:
-        """On to a page below the console, which then says what was done."""
-        if said:
-            self.session.say(said, kind)
+    def go(self, path: str, sentence: str = "", kind: str = "good", *, undo: Undo | None = None) -> Response:
+        """On to a page below the console, which then says what was done, and offers to take it back."""
+        if sentence:
+            self.session.say(sentence, kind, undo)
         to = NotDone if kind == "bad" else RedirectResponse
         return to(CONSOLE_PATH + path, status_code=303)
 

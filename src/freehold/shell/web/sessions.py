@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from freehold.core.errors import NotAllowed
 from freehold.core.texts import said
 from freehold.kernel.web.powers import OWNER, Person
+from freehold.kernel.web.visit import Notice, Undo
 
 T = TypeVar("T")
 
@@ -57,17 +58,17 @@ class Session:
     """Who logged in."""
     version: int = 0
     """Of that person's entry; a session is over when it changes."""
-    notices: list[tuple[str, str]] = field(default_factory=list)
-    """(kind, sentence) for the next page: what the last act did."""
+    notices: list[Notice] = field(default_factory=list)
+    """For the next page: what the last act did."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What pages keep between requests; each value with a `close` is closed with the session."""
     streams: list[Any] = field(default_factory=list)
     """Open event streams, oldest first."""
     ended: bool = False
 
-    def say(self, sentence: str, kind: str = "good") -> None:
+    def say(self, sentence: str, kind: str = "good", undo: Undo | None = None) -> None:
         """Show a sentence on the next page; kind is good, warn or bad."""
-        self.notices = [*self.notices, (kind, sentence)][-MAX_NOTICES:]
+        self.notices = [*self.notices, Notice(kind, sentence, undo)][-MAX_NOTICES:]
 
 
 class Sessions:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from freehold.core.texts import said
-from freehold.kernel.inbox import Inbox
+from freehold.kernel.inbox import MOST_KEY, Inbox
 from freehold.kernel.registry import everything
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.visit import Visit, acts, moved, shows
+from freehold.kernel.web.visit import Undo, Visit, acts, moved, shows
 
 PAGE = "/inbox"
 MOST = 100
@@ -30,8 +30,15 @@ def inbox(visit: Visit) -> Response:
 
 def put_aside(visit: Visit) -> Response:
     """Somebody has seen it."""
-    visit.host.part(Inbox).put_aside(visit.form.text("key", 200))
-    return visit.go(PAGE, said("Put aside."))
+    key = visit.form.text("key", MOST_KEY)
+    visit.host.part(Inbox).put_aside(key)
+    return visit.go(PAGE, said("Put aside."), undo=Undo(f"{PAGE}/back", fields={"key": key}))
+
+
+def bring_back(visit: Visit) -> Response:
+    """It was put aside by mistake."""
+    visit.host.part(Inbox).bring_back(visit.form.text("key", MOST_KEY))
+    return visit.go(PAGE)
 
 
 PAGES = [
@@ -41,6 +48,13 @@ PAGES = [
         put_aside,
         needs=Power.DECIDE,
         words=said("Put something of the inbox aside"),
+        back=PAGE,
+    ),
+    acts(
+        f"{PAGE}/back",
+        bring_back,
+        needs=Power.DECIDE,
+        words=said("Took something back into the inbox"),
         back=PAGE,
     ),
     moved("/requests", PAGE),
