@@ -46,8 +46,15 @@ def addresses(console: Console, world: World, tmp_path_factory) -> list[str]:
     return [
         *PATHS,
         *others,
-        f"data/{asset}",
-        f"data/{asset}/withdraw",
+        *(
+            f"assets/{asset}{facet}"
+            for facet in ("", "/access", "/uses", "/money", "/lineage", "/proof", "/settings")
+        ),
+        f"assets/{asset}/withdraw",
+        "assets",
+        "jobs",
+        "market/models",
+        "market/nodes",
         draft,
         f"{draft}/review",
     ]
@@ -153,7 +160,7 @@ def test_the_keyboard_reaches_everything(console: Console, page):
 
 def test_live_parts_keep_focus_and_open_details(console: Console, page, tmp_path):
     asset = console.api("/assets")["assets"][-1]["id"]
-    page.goto(f"{console.url}data/{asset}")
+    page.goto(f"{console.url}assets/{asset}/proof")
     page.evaluate("document.querySelector('details.id').open = true")
     page.goto(console.url + "data")
     page.wait_for_function(

@@ -141,22 +141,25 @@ def test_settings_of_features_are_kept_and_what_is_wrong_with_them_is_said(node,
     friend, own = world.party("Friend"), token(node, node.state)
     with client(node, node.state) as owner:
 
-        def said(path: str, **form: str) -> str:
-            answer = owner.post(f"/console/settings/{path}", data={**form, "csrf": own})
-            assert (answer.status_code, answer.headers["location"]) == (303, "/console/settings")
-            return owner.get("/console/settings").text
+        def said(path: str, back: str = "/console/settings", **form: str) -> str:
+            answer = owner.post(f"/console/{path}", data={**form, "csrf": own})
+            assert (answer.status_code, answer.headers["location"]) == (303, back)
+            return owner.get(back).text
 
-        assert "did not answer" in said("peers", url="http://nobody.example:1")
-        assert "Connected to Friend" in said("peers", url=friend.url)
-        assert f'value="{friend.url}"' in owner.get("/console/settings").text
-        assert "Removed." in said("peers/forget", url=friend.url)
-        assert f'value="{friend.url}"' not in owner.get("/console/settings").text
+        nodes = "/console/market/nodes"
+        failed = owner.post(nodes, data={"url": "http://nobody.example:1", "csrf": own}).text
+        assert "did not answer" in failed
+        assert 'value="http://nobody.example:1"' in failed, "what was typed stays"
+        assert "Connected to Friend" in said("market/nodes", nodes, url=friend.url)
+        assert f'value="{friend.url}"' in owner.get(nodes).text
+        assert "Removed." in said("market/nodes/forget", nodes, url=friend.url)
+        assert f'value="{friend.url}"' not in owner.get(nodes).text
         first = owner.get("/console/settings").text
         assert 'value="automatic" selected' in first, "as publishing by command has it"
         terms = {"price": "2.50", "max_uses": "7", "days": "30", "approval": "ask"}
-        kept = said("usual", **terms)
+        kept = said("settings/usual", **terms)
         assert "New tables begin with these terms" in kept
         assert 'value="ask" selected' in kept
         assert 'value="2.50"' in kept
-        assert "The number of uses" in said("usual", **{**terms, "max_uses": "none"})
+        assert "The number of uses" in said("settings/usual", **{**terms, "max_uses": "none"})
         assert 'value="7"' in owner.get("/console/settings").text

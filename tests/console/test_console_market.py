@@ -25,6 +25,7 @@ from node_world import World, offered, until
 from freehold.features.data import publishing
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+FACETS = ("", "/access", "/uses", "/money", "/lineage", "/proof", "/settings")
 HOSTILE = "<b>Ward</b> \u202etxt.exe"
 
 
@@ -48,13 +49,18 @@ class Market:
         job = self.builder.api("/jobs")["jobs"][0]
         (channel,) = self.buyer.api("/channels")["channels"]
         paths = {
-            self.owner: ["uses", "money", "collected", "collect", "log", "log/anchor", "verify", "models", "spending", "limits"],
+            self.owner: [
+                *(f"assets/{self.data}{facet}" for facet in FACETS), "assets", "data",
+                "uses", "money", "collected", "collect", "log", "log/anchor", "verify", "models", "spending", "limits",
+            ],
             self.builder: [
-                "models", f"models/{self.model}", f"models/{self.model}/serve", f"jobs/{job['id']}", "train", "market",
-                f"market/{self.data}", f"lineage/{self.model}", "uses", f"train?with={self.data}",
+                "models", *(f"assets/{self.model}{facet}" for facet in FACETS), f"assets/{self.model}/serve",
+                f"jobs/{job['id']}", "jobs", "train", "market", "market/models", "market/nodes", f"assets/{self.data}",
+                f"assets/{self.data}/access", f"lineage/{self.model}", "uses", f"train?with={self.data}",
             ],
             self.buyer: [
-                f"uses/{self.answer}", "spending", "channels", f"channels/{channel['channel']}/close", f"models/{self.model}", "lineage",
+                f"uses/{self.answer}", "spending", "channels", f"channels/{channel['channel']}/close", "lineage",
+                "market/models", f"assets/{self.model}", f"assets/{self.model}/access", f"assets/{self.model}/proof",
             ],
         }  # fmt: skip
         return list(paths.items())
@@ -132,7 +138,7 @@ def _read_request(made: Market) -> None:
 
 def test_contributions_and_price_are_on_the_models_page(market: Market):
     page = market.builder_page
-    page.goto(f"{market.builder.url}models/{market.model}")
+    page.goto(f"{market.builder.url}assets/{market.model}")
     shares = page.locator(".shares li")
     assert shares.count() == 2
     said = page.locator("main").inner_text()
@@ -361,13 +367,13 @@ def test_the_picture_moves_and_its_boxes_are_links(market: Market):
     assert svg.locator("a").count() == 4, "two datasets, the model, its answers"
     assert page.locator(".tree").get_by_text("Illness risk").count() == 1
     svg.locator("a", has_text="Illness risk").click()
-    page.wait_for_url(f"**/models/{market.model}")
+    page.wait_for_url(f"**/assets/{market.model}")
 
 
 def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market) -> None:
     page, buyer = market.owner_page, market.owner
     buyer.api("/peers", {"url": market.builder.url.split("/console")[0]})
-    page.goto(f"{buyer.url}models/{market.model}")
+    page.goto(f"{buyer.url}assets/{market.model}")
     said = page.locator("#answer").inner_text()
     assert "$0.50 are put aside first" in said
     assert "Takes $0.50 from your wallet and about" in said
@@ -375,7 +381,7 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
     for wrong in ("7,5000.1,5000.2,1", "5000.1,5000.2", "5000.1,5000.2,1_0", "pulse,pressure\n1,2"):
         # an index before and a label behind, and no label behind: nothing is cut off, nothing is moved
         page.get_by_label("A row, values separated by commas").fill(wrong)
-        page.locator("form[action$='/try'] button[type=submit]").click()
+        page.locator("form[action*='/try'] button[type=submit]").click()
         page.locator("#answer .notice.bad", has_text="Nothing was paid").wait_for()
     assert buyer.api("/spending")["spent_units"] == 0
     # columns by name, in any order, the label left in
@@ -383,7 +389,7 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
         "ill,glucose,pulse,pressure\n1,5000.3,5000.1,5000.2"
     )
     page.get_by_label("Most to spend in any 24 hours from now on").fill("0.60")
-    page.locator("form[action$='/try'] button[type=submit]").click()
+    page.locator("form[action*='/try'] button[type=submit]").click()
     page.get_by_role("link", name="See the receipt").wait_for()
     asked = page.locator("#answer dl.facts").inner_text().split()
     assert asked == ["pulse", "5000.1", "pressure", "5000.2", "glucose", "5000.3"]
@@ -402,12 +408,12 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
 
 def test_a_form_that_is_sent_twice_is_paid_once(market: Market) -> None:
     page, buyer = market.owner_page, market.owner
-    page.goto(f"{buyer.url}models/{market.model}")
+    page.goto(f"{buyer.url}assets/{market.model}")
     page.get_by_label("A row, values separated by commas").fill("4000.1,4000.2,4000.3")
     before = buyer.api("/channels")["channels"][0]["promised_units"]
     shown = page.evaluate(
         """async () => {
-          const form = document.querySelector("form[action$='/try']"), shown = [];
+          const form = document.querySelector("form[action*='/try']"), shown = [];
           const send = async () => {
             const sent = await fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form))});
             shown.push((await sent.text()).match(/receipts?\\/0x[0-9a-f]+|uses\\/0x[0-9a-f]+/)?.[0]);
@@ -430,7 +436,7 @@ def test_a_file_of_rows_is_asked_in_several_calls_for_a_price_that_was_said(
 ) -> None:
     page, buyer = market.owner_page, market.owner
     before = buyer.api("/channels")["channels"][0]["promised_units"]
-    page.goto(f"{buyer.url}models/{market.model}")
+    page.goto(f"{buyer.url}assets/{market.model}")
     page.get_by_role("link", name="Ask with a file or several rows").click()
     for rows, said in (
         ("", "no rows were given"),
@@ -482,8 +488,9 @@ def test_a_channel_is_closed_knowingly(market: Market):
 def test_access_comes_with_a_run_and_is_taken_back(market: Market, tmp_path: Path):
     page = market.builder_page
     page.goto(f"{market.builder.url}market/{market.data}")
+    page.wait_for_url(f"**/assets/{market.data}")
     assert "an epsilon of at most 50 in one run and 100 in all" in page.locator("main").inner_text()
-    page.get_by_role("link", name="Train on it").click()
+    page.get_by_role("link", name="Train with it").first.click()
     assert page.get_by_role("checkbox", name="Ward").is_checked()
     assert page.get_by_label("Privacy budget of the run").input_value() == "50"
     job = _waiting_for_another(market, tmp_path)
@@ -492,14 +499,14 @@ def test_access_comes_with_a_run_and_is_taken_back(market: Market, tmp_path: Pat
     market.builder.api(f"/jobs/{job}/resume", {})
     until(lambda: market.builder.api(f"/jobs/{job}")["grants"] != {}, "the first owner's grant is there")
     assert market.builder.api("/status")["balance_units"] == before - 2_500_000
-    page.goto(f"{market.builder.url}market/{market.data}")
+    page.goto(f"{market.builder.url}assets/{market.data}/access")
     page.get_by_text("you have access").first.wait_for()
     owner_page = market.owner_page
-    owner_page.goto(f"{market.owner.url}data/{market.data}")
+    owner_page.goto(f"{market.owner.url}assets/{market.data}/access")
     owner_page.get_by_role("link", name="Take access back").click()
     owner_page.get_by_role("button", name="Take access back").click()
     owner_page.get_by_text("can no longer use it").wait_for()
-    page.goto(f"{market.builder.url}market/{market.data}")
+    page.goto(f"{market.builder.url}assets/{market.data}/access")
     page.get_by_text("taken back").wait_for()
     market.builder.api(f"/requests/{market.builder.api('/requests')['asked'][0]['id']}/drop", {})
 

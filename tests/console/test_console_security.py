@@ -95,7 +95,7 @@ def test_a_proxy_does_not_open_the_console(client: httpx.Client):
 )
 def test_posts_from_elsewhere_change_nothing(client: httpx.Client, headers: dict[str, str]):
     form = {"csrf": csrf(client), "url": "http://127.0.0.1:9"}
-    assert client.post("/console/settings/peers", data=form, headers=headers).status_code == 403
+    assert client.post("/console/market/nodes", data=form, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("token", ["", "x" * 43, None])
@@ -248,8 +248,12 @@ def test_hostile_names_are_inert_everywhere(console: Console, page, world: World
         "data",
         "requests",
         "settings",
-        *(f"data/{one}" for one in assets),
-        *(f"data/{one}/withdraw" for one in assets),
+        *(
+            f"assets/{one}{facet}"
+            for one in assets
+            for facet in ("", "/access", "/uses", "/money", "/lineage", "/proof", "/settings")
+        ),
+        *(f"assets/{one}/withdraw" for one in assets),
     ]
     for path in visited:
         page.goto(console.url + path)
@@ -279,7 +283,7 @@ def test_withdrawing_needs_a_confirmation_and_can_be_undone(console: Console, pa
     table = tmp_path / "t.csv"
     table.write_text("a,label\n" + "\n".join(f"{i},{i % 2}" for i in range(20)) + "\n")
     asset = console.api("/publish", {"path": str(table), "label": "label", "name": "Plain"})["asset"]["id"]
-    page.goto(f"{console.url}data/{asset}")
+    page.goto(f"{console.url}assets/{asset}/settings")
     page.get_by_role("link", name="Take off offer").click()
 
     def offered():

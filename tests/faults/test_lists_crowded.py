@@ -16,9 +16,8 @@ from test_node_words import page
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
-from freehold.features.data.pages import market
 from freehold.features.grants import granting
-from freehold.features.models import pages as model_list
+from freehold.features.models.pages import lists
 from freehold.features.proof.pages import lineage
 from freehold.kernel import pending
 from freehold.kernel.cli.building import Call
@@ -26,6 +25,7 @@ from freehold.kernel.client import NodeClient
 from freehold.kernel.rights.standing import authorise
 from freehold.kernel.store import PEERS
 from freehold.shell.cli import commands
+from freehold.shell.web.pages import made
 
 GOOD = {"rows": 1, "columns": ["a"], "label": "b"}
 
@@ -52,15 +52,15 @@ def sold(world: World) -> Party:
 def test_its_own_models_stay_in_every_list(crowded: Party) -> None:
     names = [one["name"] for one in api(crowded, "/models")["models"]]
     assert "MYMODEL" in names
-    for overview in (model_list.overview, lineage.overview):
+    for overview in (lists.overview, made.overview, lineage.overview):
         assert "MYMODEL" in page(crowded, overview)
 
 
 def test_the_market_goes_on_where_it_ends(crowded: Party) -> None:
-    first = page(crowded, market.overview)
+    first = page(crowded, lists.market)
     assert "GOODMODEL" not in first
     before = first.split("before=")[1].split('"')[0]
-    assert "GOODMODEL" in page(crowded, market.overview, before=before)
+    assert "GOODMODEL" in page(crowded, lists.market, before=before)
 
 
 def test_its_own_assets_are_listed_a_page_at_a_time(crowded: Party) -> None:

@@ -15,12 +15,11 @@ from freehold.core.errors import FreeholdError, InvalidDocument
 from freehold.core.signing import Envelope
 from freehold.features.data import catalogue, schemas
 from freehold.features.data.pages import market
-from freehold.features.gateway import pages as model_page
-from freehold.features.grants.pages import datasets
 from freehold.features.identity.peers import CatalogueRead
-from freehold.features.models import pages as model_list
+from freehold.features.models.pages import lists
 from freehold.features.proof.pages import lineage
 from freehold.features.training.pages import train
+from freehold.shell.web.pages import assets
 
 WRONG: dict[str, dict[str, Any]] = {
     "rows-text": {"rows": "many"},
@@ -93,14 +92,14 @@ def test_every_list_shows_all_the_same(kept: tuple[Party, Party, dict[str, Envel
 
 def test_every_page_shows_all_the_same(kept: tuple[Party, Party, dict[str, Envelope]]) -> None:
     victim, _, made = kept
-    for overview in (market.overview, model_list.overview, lineage.overview, train.choose):
+    for overview in (market.overview, lists.overview, lists.market, lineage.overview, train.choose):
         assert "</html>" in page(victim, overview)
     for name in WRONG:
-        shown = page(victim, datasets.item, asset=made[name].document.id)
-        assert "an unknown number of rows" in shown
+        shown = page(victim, assets.overview, asset=made[name].document.id)
+        assert "<dt>Rows</dt><dd>—</dd>" in shown
         page(victim, lineage.lineage, document=made[name].document.id)
     for name in ("model", "scores", "rounds"):
-        assert name in page(victim, model_page.model, model=made[name].document.id)
+        assert name in page(victim, assets.overview, asset=made[name].document.id)
         page(victim, lineage.lineage, document=made[name].document.id)
 
 

@@ -19,7 +19,6 @@ from freehold.features.data import catalogue, finding
 from freehold.features.data.pages import market
 from freehold.features.data.wire import AssetRow
 from freehold.features.grants import granting
-from freehold.features.grants.pages import datasets
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.proof.pages import log, uses
 from freehold.features.proof.pages.uses import happened
@@ -27,6 +26,7 @@ from freehold.kernel import countersigning, listed, words
 from freehold.kernel.registry import everything
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.visit import Visit
+from freehold.shell.web.pages import assets
 from freehold.shell.web.rendering import Rendering
 
 
@@ -115,8 +115,12 @@ def test_the_market_shows_it_by_its_own_word_and_leads_nowhere(owner: Party, hol
     assert "strange &lt;b&gt;" in shown
     assert '<b>"' not in shown
     assert strange.id not in shown
-    with pytest.raises(InvalidInput, match="agent"):
-        page(holder, datasets.item, asset=strange.id)
+    own = page(holder, assets.overview, asset=strange.id)
+    assert "strange &lt;b&gt;" in own
+    assert '<form method="post"' not in own.split("<main")[1].split("</main")[0], (
+        "nothing can be done with it"
+    )
+    assert "/train" not in own
 
 
 def test_a_receipt_of_an_unknown_action_is_not_signed(owner: Party, holder: Party) -> None:

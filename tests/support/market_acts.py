@@ -54,8 +54,8 @@ def publish(
 def look_around(page: Any, console: Console, *others: Console) -> None:
     """Meet other nodes and read what they offer."""
     for other in others:
-        page.goto(console.url + "settings")
-        page.locator("form[action$='/settings/peers'] input[name=url]").fill(other.origin)
+        page.goto(console.url + "market/nodes")
+        page.get_by_label("Address of another node").fill(other.origin)
         page.get_by_role("button", name="Connect").click()
         page.get_by_role("button", name="Remove").first.wait_for()
     page.goto(console.url + "market")
@@ -111,16 +111,16 @@ def trained(page: Any) -> str:
 
 
 def sell(page: Any, console: Console, model: str) -> None:
-    page.goto(f"{console.url}models/{model}/serve")
+    page.goto(f"{console.url}assets/{model}/serve")
     page.get_by_role("button", name="Put on sale").click()
     page.get_by_text("It is on sale").wait_for()
 
 
 def ask(page: Any, console: Console, model: str, line: str) -> str:
     """Buy one answer; returns the receipt's id."""
-    page.goto(f"{console.url}models/{model}")
+    page.goto(f"{console.url}assets/{model}")
     page.get_by_label("A row, values separated by commas").fill(line)
-    page.locator("form[action$='/try'] button[type=submit]").click()
+    page.locator("form[action*='/try'] button[type=submit]").click()
     link = page.get_by_role("link", name="See the receipt")
     link.wait_for()
     return str(link.get_attribute("href")).rsplit("/", 1)[-1]

@@ -80,6 +80,15 @@ class Day(Value):
         return moment_of(self).strftime("%-d %B %Y")
 
 
+class Month(Value):
+    """The month of a moment of Unix time."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return moment_of(self).strftime("%B %Y")
+
+
 class Span(Value):
     """Seconds, said in their largest fitting unit."""
 

@@ -22,7 +22,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
 from freehold.kernel.selecting import Selection, Sort
-from freehold.kernel.store import OFF_OFFER
+from freehold.kernel.store import OFF_OFFER, UNSOLD
 from freehold.kernel.wire import MOST_LISTED as MOST
 
 _NEWEST = 2**62
@@ -47,6 +47,8 @@ class Wanted(TypedDict, total=False):
     """Which assets; what is not said narrows nothing."""
 
     kind: str
+    but: str
+    """Of no such kind."""
     owner: str
     text: str
     """Which they mention."""
@@ -54,6 +56,8 @@ class Wanted(TypedDict, total=False):
     """Of other parties only."""
     offered: bool
     """On offer only."""
+    sold: bool
+    """Without models whose sellers answer for them no longer."""
     valid_at: int
     """That can be bought still, in Unix seconds."""
 
@@ -78,9 +82,12 @@ def _assets(node: Node, wanted: Wanted) -> tuple[list[str], list[Any]]:
         {
             "owner = ?": wanted.get("owner"),
             "kind = ?": wanted.get("kind"),
+            "kind <> ?": wanted.get("but"),
             "owner <> ?": wanted.get("others") and node.account,
             "NOT EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id)": wanted.get("offered")
             and OFF_OFFER,
+            "NOT EXISTS (SELECT 1 FROM state AS told WHERE told.name = ? || assets.id)": wanted.get("sold")
+            and UNSOLD,
             "expires_at > ?": wanted.get("valid_at"),
             "words LIKE ? ESCAPE '!'": text and f"%{escaped}%",
         }
@@ -243,6 +250,23 @@ def _place(node: Node, table: str, before: str) -> int:
         raise InvalidInput(
             f"no page goes on after {before[:80]!r}", hint="Name the oldest one shown of the page before."
         ) from None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a thing of this node stands, as the list of all of them says it."""
+
+    state: tuple[str, str]
+    """(in a word or two, mood): good, warn, bad or nothing."""
+    units: int | None
+    """What it brought; None while that is not known."""
+
+
+@dataclass(frozen=True)
+class Stands(Question[Mapping[str, Standing]]):
+    """How this node's things stand, by id, each of whoever knows its kind; asked with the host."""
+
+    assets: tuple[Asset, ...]
 
 
 @dataclass(frozen=True)

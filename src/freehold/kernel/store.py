@@ -28,6 +28,8 @@ MOST_FOUND = 10_000
 """Documents that are read at once, where nobody says how many are wanted."""
 OFF_OFFER = "withdrawn:"
 """How names in `state` begin that say of an asset that no new grants are given on it, as far as is known here."""
+UNSOLD = "unsold:"
+"""How names in `state` begin that say of another's model that its seller answers for it no longer, or not yet."""
 OWN_PARTY, PEERS, ANCHORED, REVOCATIONS = "party", "peers", "anchored", "revocation_index"
 """Names in `state` that several files ask for: the id of the own party document, nodes that were added and who answers
 there, how much of the log is known to be anchored, how many grants were numbered."""

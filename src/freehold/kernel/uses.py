@@ -222,6 +222,11 @@ def count(node: Node, asset: str, action: str) -> tuple[int, int]:
     return _summed(node, "asset = ? AND action = ?", asset, action)
 
 
+def total(node: Node, asset: str) -> tuple[int, int]:
+    """(receipts, units paid) on one asset."""
+    return _summed(node, "asset = ?", asset)
+
+
 def _summed(node: Node, where: str, *values: str) -> tuple[int, int]:
     query = f"SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE {where}"  # noqa: S608 - fixed text
     ((receipts, units),) = node.store.rows(query, *values)

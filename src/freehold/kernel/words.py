@@ -51,6 +51,8 @@ class AssetKind(Word):
 
     said: str
     """What publishing it is, as the log shows it to people."""
+    noun: str = ""
+    """What one is, at the beginning of a line; the word itself where nothing is said."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,11 +22,20 @@ from freehold.features.data.wire import Approval
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import pending
 from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
 from freehold.kernel.store import OFF_OFFER, Transaction
 
 MAX_CATALOGUE = 1_000
 _said: WeakKeyDictionary[Node, tuple[list[Any], dict[str, Any]]] = WeakKeyDictionary()
 """What each node said last, and of which assets."""
+
+
+@dataclass(frozen=True)
+class OfferForgotten:
+    """Another's offer that nothing came of is let go; told while that is written."""
+
+    asset: str
+    tx: Transaction
 
 
 def offered(node: Node) -> list[Envelope]:
@@ -83,7 +93,7 @@ def keep(node: Node, read: CatalogueRead) -> None:
             (withdraw if off else offer_again)(tx, asset_id)
         # last, so that nothing is left of what goes
         while oldest := pending.surplus(tx.connection, pending.ASSETS, read.account):
-            _forget(tx, oldest)
+            _forget(node, tx, oldest)
 
 
 def _offers(read: CatalogueRead) -> Iterator[tuple[Envelope, Asset]]:
@@ -130,16 +140,16 @@ def _is_news(node: Node, envelope: Envelope) -> bool:
     return known is None
 
 
-def forget_offers(_: Node, replaced: PeerReplaced) -> None:
+def forget_offers(node: Node, replaced: PeerReplaced) -> None:
     """What nothing came of goes with the party whose address is another's now."""
     offers = replaced.tx.connection.execute(
         "SELECT name FROM pending WHERE kind = ? AND party = ?", (pending.ASSETS.kind, replaced.account)
     ).fetchall()
     for (asset_id,) in offers:
-        _forget(replaced.tx, str(asset_id))
+        _forget(node, replaced.tx, str(asset_id))
 
 
-def _forget(tx: Transaction, asset_id: str) -> None:
+def _forget(node: Node, tx: Transaction, asset_id: str) -> None:
     """A catalogue that goes on changing keeps its newest offers here, and those that something came of."""
     pending.remove(tx, pending.ASSETS.kind, asset_id)
     come_of_it = "SELECT 1 FROM documents WHERE about = ? LIMIT 1"
@@ -147,3 +157,4 @@ def _forget(tx: Transaction, asset_id: str) -> None:
         tx.forget(asset_id)
         set_approval(tx, asset_id, "automatic")
         offer_again(tx, asset_id)
+        everything().tell(node, OfferForgotten(asset_id, tx))

@@ -6,9 +6,10 @@ from typing import Any
 
 from freehold.chain.errors import ContractReverted
 from freehold.core.ids import keyed_id
+from freehold.core.texts import said
 from freehold.features.data import catalogue, finding, licence, offering, publishing, wire
 from freehold.features.data.drafts import Drafts
-from freehold.features.data.pages import market, publish
+from freehold.features.data.pages import datasets, found, market, publish
 from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed
@@ -85,6 +86,8 @@ FEATURE = Feature(
         Card("settings_usual.html", lambda host: licence.shown(licence.usual(host.node)), 10, "/settings"),
     ),
     parts=(lambda host: Drafts(host.node),),
-    pages=(*publish.PAGES, *market.PAGES),
-    tabs=(Tab(Place.MARKET, "/market", "Data", 10),),
+    pages=(*publish.PAGES, *market.PAGES, *datasets.PAGES),
+    sections=datasets.SECTIONS,
+    searches=(found.search,),
+    tabs=(Tab(Place.MARKET, "/market", said("Data"), 10),),
 )

@@ -22,11 +22,11 @@ class RightAnswers(Question[int | None]):
     asset: Asset
 
 
-def offers(host: Host, wanted: Wanted) -> Found[dict[str, Any]]:
-    """What others offer and can still be had, the newest first."""
+def offers(host: Host, wanted: Wanted, *, kind: str = "", but: str = "") -> Found[dict[str, Any]]:
+    """What others offer and can still be had, the newest first: of a kind, or of any but one."""
     node = host.node
     chosen = listed.among_assets(
-        node, others=True, offered=True, valid_at=node.now(), kind=wanted.filter("kind")
+        node, others=True, offered=True, sold=True, valid_at=node.now(), kind=kind, but=but
     )
     if wanted.filter("price") == "free":
         chosen = chosen.only("price_units = 0")
@@ -34,6 +34,7 @@ def offers(host: Host, wanted: Wanted) -> Found[dict[str, Any]]:
         lambda asset: {
             **finding.describe(node, asset),
             "created_at": asset.created_at,
+            "owners": len(asset.derived_from),
             "known": asset.asset_kind in asset_kinds(),
             "right_bps": next(
                 (one for one in everything().ask(node, RightAnswers(asset)) if one is not None), None

@@ -7,7 +7,7 @@ from typing import Any
 
 from freehold.core.errors import Unavailable
 from freehold.core.texts import said
-from freehold.features.earnings import earning, pages, wire
+from freehold.features.earnings import assets, earning, pages, wire
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants.lists import Sold
 from freehold.kernel.account import Account, Once
@@ -45,6 +45,7 @@ FEATURE = Feature(
     cards=(Card("home_earned.html", pages.look, 10),),
     reminders=(pages.remind,),
     pages=tuple(pages.PAGES),
+    sections=assets.SECTIONS,
     answers={Sold: _sold},
     tabs=(
         Tab(Place.MONEY, "/money", said("Earned"), 10),

@@ -94,7 +94,7 @@ def look(visit: Visit) -> Response:
     while len(kept) >= _KEPT:
         kept.pop(next(iter(kept)))
     kept[batch.id] = batch
-    return visit.go(f"/models/{asset.id}/ask/{batch.id}")
+    return visit.go(f"/assets/{asset.id}/ask/{batch.id}")
 
 
 def _read(visit: Visit, asset: Asset) -> Batch:
@@ -190,7 +190,7 @@ def pay(visit: Visit) -> Response:
                 _ask(visit, asset, batch, number, at_most, act)
     except FreeholdError as error:
         return batch_page(visit, error)
-    return visit.go(f"/models/{asset.id}/ask/{batch.id}")
+    return visit.go(f"/assets/{asset.id}/ask/{batch.id}")
 
 
 def _ask(visit: Visit, asset: Asset, batch: Batch, number: int, at_most: int, act: str) -> None:
@@ -229,11 +229,11 @@ def download(visit: Visit) -> Response:
 
 _ASKED: Text = said("Asked a model with several rows")
 PAGES = [
-    shows("/models/{model}/ask", form, needs=Power.PAY),
+    shows("/assets/{model}/ask", form, needs=Power.PAY),
     acts(
-        "/models/{model}/ask", look, needs=Power.PAY, takes_file=True, words=said("Gave rows to ask a model")
+        "/assets/{model}/ask", look, needs=Power.PAY, takes_file=True, words=said("Gave rows to ask a model")
     ),
-    shows("/models/{model}/ask/{batch}", batch_page, needs=Power.PAY),
-    acts("/models/{model}/ask/{batch}", pay, needs=Power.PAY, words=_ASKED),
-    shows("/models/{model}/ask/{batch}/answers.csv", download, needs=Power.PAY),
+    shows("/assets/{model}/ask/{batch}", batch_page, needs=Power.PAY),
+    acts("/assets/{model}/ask/{batch}", pay, needs=Power.PAY, words=_ASKED),
+    shows("/assets/{model}/ask/{batch}/answers.csv", download, needs=Power.PAY),
 ]

@@ -1,4 +1,4 @@
-"""A model: what it is worth, whose data it is made of, asking it, and putting it on sale."""
+"""Asking a model for its price, and selling it: what its page says of both, who bought, and what its owner sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import sha256_hex
@@ -19,49 +18,45 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.gateway.rules.rows import AmbiguousRows, Rows, of_data, ordered
-from freehold.features.models import shown
-from freehold.features.models.rules import worth
 from freehold.features.models.rules.worth import PPM
-from freehold.features.privacy.rules import promises
-from freehold.kernel import uses
 from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
+from freehold.kernel.web.places import Section
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import count
+from freehold.kernel.web.visit import Page, Visit, acts, shows
+
+KINDS = ("model",)
+MOST_BUYERS = 50
 
 
-def model(visit: Visit, error: FreeholdError | None = None) -> Response:
-    """One model."""
-    asset = _found(visit)
-    node = visit.node
-    facts, away = _facts(node, asset)
-    calls, revenue = uses.count(node, asset.id, "infer")
-    answer = visit.session.kept.get(f"answer:{asset.id}")
-    return visit.show(
-        "model.html",
-        error=error,
-        model={"pool": None, "recipe": None, "earlier_runs": [], **facts},
-        away=away,
-        quality=_quality(facts.get("metrics")),
-        privacy=_privacy(facts.get("privacy")),
-        people=_people(facts, node.account),
-        by_rows=worth.is_by_rows(facts.get("contribution", [])),
-        rows_alone=worth.ROWS_ALONE,
-        calls=calls,
-        revenue_units=revenue,
-        sources=_sources(node, asset),
-        has_lineage=part_about(asset) is not None,
-        terms=asset.terms,
-        created_at=asset.created_at,
-        answer=None if error else answer,
-        typed=visit.form.fields if error else {},
-        purchase=(error and visit.form.text("purchase", 40)) or secrets.token_urlsafe(18),
-        ambiguous=isinstance(error, AmbiguousRows),
+def _try(visit: Visit, asset: Asset) -> dict[str, Any]:
+    """What one answer costs, a row to fill in, and the last answer."""
+    node, form = visit.node, visit.form
+    # a form that comes back was not done
+    failed = bool(form.fields)
+    balance, away = _balance(node)
+    return {
+        **finding.describe(node, asset),
+        "columns": schemas.said(asset).columns or (),
+        "sold": asset.owner != node.account or rationing.is_on_sale(node, asset.id),
+        "away": away,
+        "answer": None if failed else visit.session.kept.get(f"answer:{asset.id}"),
+        "typed": form.fields,
+        "purchase": (failed and form.text("purchase", 40)) or secrets.token_urlsafe(18),
+        "has_lineage": part_about(asset) is not None,
+        "balance_units": balance,
         **_cost(visit, asset, away=away),
-        balance_units=None if away else node.balance_units(),
-    )
+    }
+
+
+def _balance(node: Node) -> tuple[int | None, bool]:
+    """What the wallet holds, and whether the chain was away when asked."""
+    try:
+        return node.balance_units(), False
+    except Unavailable:
+        return None, True
 
 
 def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
@@ -77,81 +72,36 @@ def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
     return {"quote": quote, "pay": paying.shown(visit.node, *found)}
 
 
+def _buyers(visit: Visit, asset: Asset) -> dict[str, Any]:
+    """Who asked it lately, and how much one of them may."""
+    node = visit.node
+    rows = rationing.buyers(node, asset.id, MOST_BUYERS)
+    return {
+        "rows": [
+            {"name": name_of(node, buyer), "calls": calls, "rows": answered, "at": at}
+            for buyer, calls, answered, at in rows
+        ],
+        "on": rationing.is_on_sale(node, asset.id),
+        "ration": rationing.of(node, asset.id),
+    }
+
+
+def _bought(visit: Visit, asset: Asset) -> dict[str, Any]:
+    """How another's model is used: whoever pays may."""
+    return finding.describe(visit.node, asset)
+
+
+def _sale(visit: Visit, asset: Asset) -> dict[str, Any]:
+    """Whether it is sold, and how much one buyer gets."""
+    node = visit.node
+    return {"on": rationing.is_on_sale(node, asset.id), "ration": rationing.of(node, asset.id)}
+
+
 def _found(visit: Visit) -> Asset:
-    asset = visit.node.asset(visit.node.store.resolve(visit.params["model"], "asset"))
-    if asset.asset_kind != "model":
-        raise NotFound(said("that is not a model"), hint=said("Look at Models."))
+    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
+    if asset.asset_kind not in KINDS:
+        raise NotFound(said("that is not a model"), hint=said("Look at Assets."))
     return asset
-
-
-def _facts(node: Node, asset: Asset) -> tuple[dict[str, Any], bool]:
-    """What is known of it, and whether the chain was away when asked for the rest."""
-    try:
-        return shown.model(node, asset.id), False
-    except Unavailable:
-        return {**finding.describe(node, asset), "serving": rationing.is_on_sale(node, asset.id)}, True
-
-
-def _quality(metrics: dict[str, Any] | None) -> dict[str, str] | None:
-    """How good it is on the opened test rows, beside what anybody reaches without it, as people read it."""
-    if not metrics:
-        return None
-    return {
-        **worth.percents(metrics),
-        "interval": worth.interval(metrics["accuracy_bps"]),
-        "auc": f"{metrics['auc_ppm'] / PPM:.3f}",
-        "auc_interval": "{:.2f} to {:.2f}".format(*(end / 10_000 for end in metrics["auc_bps"])),
-        "calibration": f"{metrics['calibration_ppm'] / 10_000:.1f}",
-    }
-
-
-def _privacy(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What its run cost the rows, in a number and in a sentence."""
-    if not found:
-        return None
-    noised = found["level"] == "noised"
-    return {
-        "noised": noised,
-        "epsilon": epsilons.text(found["epsilon_micro"]) if noised else "no bound",
-        "delta_exponent": found["delta_exponent"],
-        "sentence": promises.of_use(found),
-        "counting": promises.EPSILON,
-    }
-
-
-def _people(facts: dict[str, Any], account: str) -> list[dict[str, Any]]:
-    """Who contributed how much and what it brought, largest share first."""
-    revenue, right = (facts.get("pool") or {}).get("in_units", 0), (facts.get("metrics") or {}).get("correct")
-    rows = [
-        {
-            **one,
-            "you": one["account"] == account,
-            "units": revenue * one["share_bps"] // 10_000,
-            "error_bps": one["error_ppm"] // 100,
-            "error": worth.points(one["error_ppm"]) if one["error_ppm"] else "",
-            "changes": _changes(one["without_correct"], right),
-        }
-        for one in facts.get("contribution", [])
-    ]
-    return sorted(rows, key=lambda row: -int(row["share_bps"]))
-
-
-def _changes(without: int | None, right: int | None) -> str:
-    """What leaving one owner out would change; empty where it is not known here."""
-    if without is None or right is None:
-        return ""
-    if without == right:
-        return "without it about as many right answers"
-    more = "more" if without > right else "fewer"
-    return f"without it about {count(abs(without - right), 'right answer')} {more}"
-
-
-def _sources(node: Node, asset: Asset) -> list[dict[str, Any]]:
-    return [
-        finding.describe(node, node.asset(one.asset))
-        for one in asset.derived_from
-        if node.store.has(one.asset)
-    ]
 
 
 def ask_switch(visit: Visit) -> Response:
@@ -166,13 +116,13 @@ def ask_switch(visit: Visit) -> Response:
 
 
 def switch(visit: Visit) -> Response:
-    """Serve it, or no longer."""
+    """Serve it, or no longer; or only change how much one buyer gets."""
     asset = _found(visit)
     on = visit.form.text("on") == "yes"
     ration = Ration(*(_ration(visit, name) for name in ("calls", "rows"))) if on else None
     serving.switch(visit.node, asset.id, on=on, ration=ration)
-    said = "It is on sale: whoever pays gets an answer." if on else "It is no longer on sale."
-    return visit.go(f"/models/{asset.id}", said)
+    sells = said("It is on sale: whoever pays gets an answer.")
+    return visit.go(f"/assets/{asset.id}", sells if on else said("It is no longer on sale."))
 
 
 def _ration(visit: Visit, name: str) -> int:
@@ -195,7 +145,8 @@ def attempt(visit: Visit) -> Response:
             key=f"form:{named}",
         )
     except FreeholdError as error:
-        return model(visit, error)
+        # said beside the form, where it is looked at
+        return visit.asset(asset, error=error, beside=True)
     output, receipt = found["outputs"][0], found["receipt"]["document"]
     visit.session.kept[f"answer:{asset.id}"] = {
         "probability_bps": output["probability_ppm"] * 10_000 // PPM,
@@ -206,7 +157,7 @@ def attempt(visit: Visit) -> Response:
         "left_out": row.left_out,
         "counting": row.counting,
     }
-    return visit.go(f"/models/{asset.id}#answer")
+    return visit.go(f"/assets/{asset.id}#answer")
 
 
 def _row(visit: Visit, asset: Asset) -> Rows:
@@ -236,10 +187,15 @@ def _row(visit: Visit, asset: Asset) -> Rows:
     return found
 
 
-PAGES = [
+SECTIONS = (
+    Section(KINDS, "", "model_try.html", _try, 30),
+    Section(KINDS, "access", "model_buyers.html", _buyers, 10, "own"),
+    Section(KINDS, "access", "model_asking.html", _bought, 10, "others"),
+    Section(KINDS, "settings", "model_sale.html", _sale, 10, "own"),
+)
+PAGES: tuple[Page, ...] = (
     *asking.PAGES,
-    shows("/models/{model}", model),
-    shows("/models/{model}/serve", ask_switch, needs=Power.DECIDE),
-    acts("/models/{model}/serve", switch, needs=Power.DECIDE, words=said("Changed whether answers are sold")),
-    acts("/models/{model}/try", attempt, needs=Power.PAY, words=said("Tried a model")),
-]
+    shows("/assets/{asset}/serve", ask_switch, needs=Power.DECIDE),
+    acts("/assets/{asset}/serve", switch, needs=Power.DECIDE, words=said("Changed whether answers are sold")),
+    acts("/assets/{asset}/try", attempt, needs=Power.PAY, words=said("Tried a model")),
+)

@@ -66,6 +66,17 @@ def of(node: Node, model: str) -> Ration:
     return Ration(*rows[0]) if rows else Ration()
 
 
+def buyers(node: Node, model: str, most: int) -> list[tuple[str, int, int, int]]:
+    """(account, calls, rows, hour of the last call) of those who asked it lately, the latest first."""
+    rows = node.store.rows(
+        "SELECT buyer, sum(calls), sum(answered_rows), max(at) FROM served WHERE model = ?"
+        " GROUP BY buyer ORDER BY max(at) DESC LIMIT ?",
+        model,
+        most,
+    )
+    return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+
 def require(node: Node, connection: Connection, model: str, buyer: str, rows: int) -> None:
     """A buyer's ration has room for one more call of so many rows. Raises RationSpent."""
     ration = of(node, model)

@@ -10,11 +10,12 @@ from freehold.core.errors import NotAllowed
 from freehold.core.texts import said
 from freehold.features.grants import asking, consent, granting, requests, unused, wire
 from freehold.features.grants.hearing import EVERY_SECONDS, Hearing
-from freehold.features.grants.pages import datasets
+from freehold.features.grants.pages import access, datasets
 from freehold.features.grants.pages import requests as requests_page
 from freehold.kernel.account import USED, Account, Once
 from freehold.kernel.feature import Card, Feature, PeerCall, Reminder
 from freehold.kernel.host import Host
+from freehold.kernel.listed import Stands
 from freehold.kernel.operation import Waiting
 from freehold.kernel.recurring import Piece
 from freehold.kernel.registry import everything
@@ -150,7 +151,11 @@ FEATURE = Feature(
     },
     reminders=(_remind,),
     cards=(Card("inbox_requests.html", requests_page.part, 10, "/inbox", shows=("request",)),),
-    pages=(*datasets.PAGES, *requests_page.PAGES),
-    tabs=(Tab(Place.ASSETS, "/data", "Data", 10, also=("/publish", "/access")),),
+    pages=(*datasets.PAGES, *access.PAGES, *requests_page.PAGES),
+    answers={Stands: access.standing},
+    heads=(access.HEAD,),
+    sections=access.SECTIONS,
+    searches=(access.search,),
+    tabs=(Tab(Place.ASSETS, "/data", said("Data"), 10, also=("/publish", "/access")),),
     topics={"requests": lambda host: requests.count_waiting(host.node)},
 )

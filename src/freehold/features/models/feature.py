@@ -6,11 +6,16 @@ from functools import partial
 from typing import Any
 
 from freehold.core.ids import keyed_id
+from freehold.core.texts import said
+from freehold.features.data.catalogue import OfferForgotten
 from freehold.features.data.lists import RightAnswers
-from freehold.features.models import pages, releasing, shown, wire
+from freehold.features.identity.peers import CatalogueRead
+from freehold.features.models import releasing, shown, telling, wire
+from freehold.features.models.pages import lists, model
 from freehold.kernel.account import Account, Once
 from freehold.kernel.feature import Action, Feature, PeerCall
 from freehold.kernel.host import Host
+from freehold.kernel.listed import Stands
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 from freehold.kernel.web.places import Place, Tab
 
@@ -56,8 +61,18 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
-    answers={RightAnswers: lambda _, asked: shown.right_answers(asked.asset)},
     actions=(Action("derive", "makes something of it, such as a model", ("dataset", "model")),),
-    pages=tuple(pages.PAGES),
-    tabs=(Tab(Place.ASSETS, "/models", "Models", 20, also=("/train", "/jobs")),),
+    catalogue=(telling.said,),
+    listens={CatalogueRead: telling.keep, OfferForgotten: telling.forget},
+    pages=lists.PAGES,
+    answers={
+        Stands: model.standing,
+        RightAnswers: lambda _, asked: shown.right_answers(asked.asset),
+    },
+    heads=(model.HEAD,),
+    sections=model.SECTIONS,
+    tabs=(
+        Tab(Place.ASSETS, "/models", said("Models"), 20),
+        Tab(Place.MARKET, "/market/models", said("Models"), 20),
+    ),
 )

@@ -353,3 +353,14 @@ def shares_of(claim: Claim) -> list[tuple[str, int]]:
     ):
         raise InvalidDocument("the shares of a release do not sum to 10,000")
     return shares
+
+
+def releases_of(node: Node, asset: Asset) -> list[Claim]:
+    """Release claims of a model by its owner, where they are known here."""
+    return claims_of(node, "release", asset.id, asset.owner)
+
+
+def claims_of(node: Node, kind: str, subject: str, issuer: str) -> list[Claim]:
+    """Claims of a kind and issuer about something, those that are here."""
+    documents = [item.document for item in node.store.find("claim", kind, subject)]
+    return [item for item in documents if isinstance(item, Claim) and item.issuer == issuer]

@@ -66,37 +66,47 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
     asset = node.asset(model_id)
     if asset.asset_kind != "model":
         raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a model")
+    held = pool(node, asset)
+    return described(node, asset) | ({"pool": held} if held else {})
+
+
+def described(node: Node, asset: Asset) -> dict[str, Any]:
+    """A model with what is known of it without asking the chain."""
     run = str(asset.schema_.get("run"))
-    contributions = _claims(node, "contribution", run, asset.owner)
-    releases = _claims(node, "release", asset.id, asset.owner)
+    contributions = releasing.claims_of(node, "contribution", run, asset.owner)
     found: dict[str, Any] = finding.describe(node, asset)
     found |= {
-        "metrics": _metrics(asset),
+        "metrics": metrics(asset),
         "run": run if _RUN.fullmatch(run) else None,
         "recipe": _as(wire.RecipeShown, asset.schema_.get("recipe")),
     }
     found["serving"] = is_on_sale(node, asset.id)
     if contributions:
-        found |= _measured(node, asset, contributions[0], releases)
-    if releases:
-        _, root, _, total_in, paid_out = node.chain.read("Revenue", "poolOf", releasing.pool_of(asset))
-        found["pool"] = {
-            "id": "0x" + releasing.pool_of(asset).hex(),
-            "split_root": "0x" + bytes(root).hex(),
-            "in_units": total_in,
-            "paid_out_units": paid_out,
-            "held_units": total_in - paid_out,
-        }
+        found |= _measured(node, asset, contributions[0], releasing.releases_of(node, asset))
     return found
 
 
 def right_answers(asset: Asset) -> int | None:
     """Of ten thousand test rows, as its owner measured; None of what is no model, or says nothing that can be read."""
-    said = _metrics(asset) if asset.asset_kind == "model" else None
+    said = metrics(asset) if asset.asset_kind == "model" else None
     return said["correct"] * 10_000 // said["rows"] if said else None
 
 
-def _metrics(asset: Asset) -> dict[str, Any] | None:
+def pool(node: Node, asset: Asset) -> dict[str, Any] | None:
+    """What its pool took in and paid out; None where its release is not known here. Raises Unavailable."""
+    if not releasing.releases_of(node, asset):
+        return None
+    _, root, _, total_in, paid_out = node.chain.read("Revenue", "poolOf", releasing.pool_of(asset))
+    return {
+        "id": "0x" + releasing.pool_of(asset).hex(),
+        "split_root": "0x" + bytes(root).hex(),
+        "in_units": total_in,
+        "paid_out_units": paid_out,
+        "held_units": total_in - paid_out,
+    }
+
+
+def metrics(asset: Asset) -> dict[str, Any] | None:
     """Scores of a released model with their intervals; None for what an earlier Freehold measured otherwise."""
     written = asset.schema_.get("metrics")
     names = set(wire.Scores.model_fields) - {"rows"}
@@ -180,6 +190,10 @@ def _rows(node: Node, asset: Asset) -> list[int | None]:
     return [schemas.said(source).rows if source else None for source in sources]
 
 
-def _claims(node: Node, kind: str, subject: str, issuer: str) -> list[Claim]:
-    documents = [item.document for item in node.store.find("claim", kind, subject)]
-    return [item for item in documents if isinstance(item, Claim) and item.issuer == issuer]
+def sources(node: Node, asset: Asset) -> list[dict[str, Any]]:
+    """What it was made from, as its signed description says: each part's share, and whose it is where that is known."""
+    found = []
+    for one in asset.derived_from:
+        known = finding.describe(node, node.asset(one.asset)) if node.store.has(one.asset) else None
+        found.append({"id": one.asset, "known": known, "share_bps": one.weight})
+    return sorted(found, key=lambda row: -int(row["share_bps"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from freehold.core.texts import said
 from freehold.kernel.words import ACCOUNT, COUNT, ID, ActionWord, AssetKind, ClaimKind, many, record
 
-ASSET_KINDS = (AssetKind("model", "a model published"),)
+ASSET_KINDS = (AssetKind("model", "a model published", said("Model")),)
 ACTIONS = (
     ActionWord(
         "derive",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.texts import said
-from freehold.features.payments import closing, kept, pages, settling, wire
+from freehold.features.payments import assets, closing, kept, pages, settling, wire
 from freehold.features.payments.once import ONCE
 from freehold.kernel import continuity
 from freehold.kernel.feature import Feature, Metric
@@ -62,6 +62,7 @@ FEATURE = Feature(
         wire.SETTLE.does(lambda host, _: settling.settle(host.node)),
     ),
     pages=tuple(pages.PAGES),
+    sections=assets.SECTIONS,
     tabs=(
         Tab(Place.MONEY, "/spending", said("Spent"), 30),
         Tab(Place.MONEY, "/channels", said("Set aside"), 40),

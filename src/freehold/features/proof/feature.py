@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from freehold.core.texts import said
 from freehold.features.proof import listing, wire
-from freehold.features.proof.pages import lineage, log, uses, verify
+from freehold.features.proof.pages import asset, lineage, log, uses, verify
 from freehold.features.proof.uploads import Uploads
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.proving import Gathering
@@ -28,11 +29,13 @@ FEATURE = Feature(
         ),
     ),
     cards=(Card("home_uses.html", uses.latest, 20),),
+    sections=asset.SECTIONS,
+    searches=(asset.search,),
     pages=(*uses.PAGES, *lineage.PAGES, *log.PAGES, *verify.PAGES),
     tabs=(
-        Tab(Place.TRUST, "/uses", "Uses", 10),
-        Tab(Place.TRUST, "/lineage", "Lineage", 20),
-        Tab(Place.TRUST, "/log", "Log", 30),
-        Tab(Place.TRUST, "/verify", "Verify", 60),
+        Tab(Place.TRUST, "/uses", said("Uses"), 10),
+        Tab(Place.TRUST, "/lineage", said("Lineage"), 20),
+        Tab(Place.TRUST, "/log", said("Log"), 30),
+        Tab(Place.TRUST, "/verify", said("Verify"), 60),
     ),
 )

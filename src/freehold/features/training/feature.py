@@ -9,7 +9,6 @@ from typing import Any
 from freehold.core.texts import said
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
-from freehold.features.models.pages import UnderWay
 from freehold.features.models.releasing import GrantedRun
 from freehold.features.models.shown import RunOf
 from freehold.features.training import admitting, auditing, holding, kept, planning, wire
@@ -25,6 +24,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import readable
 from freehold.kernel.recurring import Piece
+from freehold.kernel.web.places import Place, Tab
 
 RETRY_SECONDS = 2.0
 Body = dict[str, Any]
@@ -137,7 +137,6 @@ FEATURE = Feature(
         NoiseCost: planning.noise_cost,
         RunOf: known_run,
         GrantedRun: granted_run,
-        UnderWay: jobs.under_way,
     },
     listens={Settled: lambda host, event: host.part(Jobs).look_again(event.once_for)},
     metrics=(
@@ -152,5 +151,7 @@ FEATURE = Feature(
     tasks=(lambda host: host.part(Retries).overview(),),
     reminders=(_remind,),
     pages=(*train.PAGES, *jobs.PAGES),
+    searches=(jobs.search,),
+    tabs=(Tab(Place.ASSETS, "/jobs", said("Under way"), 30, also=("/train",)),),
     topics={"jobs": _news},
 )

@@ -32,7 +32,7 @@ from freehold.shell.web.entering import UNSENT_PATH, Entering, set_cookie, unsen
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
 from freehold.shell.web.offering import Offering
-from freehold.shell.web.pages import assets, backup, find, home, inbox, people, settings, trail
+from freehold.shell.web.pages import assets, backup, find, home, inbox, made, people, settings, trail
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions, whose
 from freehold.vault.spool import sweep
@@ -75,13 +75,16 @@ class Console:
             people.PAGES,
             trail.PAGES,
             backup.PAGES,
+            made.PAGES,
         )
         # an asset's page takes what is left of the addresses below it
         pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
+        # what an address says outright goes before what takes any word in its place
+        pages.sort(key=lambda one: "{" in one.path)
         self.rendering.offering = Offering(pages)
-        made = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
-        made = [*(Route(CONSOLE_PATH + one.path, self._endpoint(one)) for one in _back(pages)), *made]
-        return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
+        routes = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
+        routes = [*(Route(CONSOLE_PATH + one.path, self._endpoint(one)) for one in _back(pages)), *routes]
+        return [*fixed, *routes, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
 
     def has_session(self, scope: Scope) -> bool:
         """Whether a request carries the cookie of a session."""

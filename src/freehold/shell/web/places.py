@@ -20,14 +20,20 @@ NAMES = {
     Place.SETTINGS: said("Settings"),
 }
 OWN = (
-    Tab(Place.HOME, "/", "Overview", 0),
+    Tab(Place.HOME, "/", said("Overview"), 0),
     Tab(
-        Place.HOME, "/inbox", "Inbox", 10, lambda host: host.part(Inbox).count(), also=("/requests", "/asked")
+        Place.HOME,
+        "/inbox",
+        said("Inbox"),
+        10,
+        lambda host: host.part(Inbox).count(),
+        also=("/requests", "/asked"),
     ),
-    Tab(Place.SETTINGS, "/settings", "This node", 0),
+    Tab(Place.ASSETS, "/assets", said("All"), 0),
+    Tab(Place.SETTINGS, "/settings", said("This node"), 0),
     Tab(Place.SETTINGS, "/settings/people", said("People"), 20),
     Tab(Place.TRUST, "/trail", said("Who did what"), 90),
-    Tab(Place.SETTINGS, "/backup", "Backup", 90),
+    Tab(Place.SETTINGS, "/backup", said("Backup"), 90),
 )
 
 

@@ -288,7 +288,7 @@ def finish(visit: Visit) -> Response:
     words = said(
         "Published. The table is sealed in your vault; others see its description and terms, never a row."
     )
-    return visit.go(f"/data/{asset}", words)
+    return visit.go(f"/assets/{asset}", words)
 
 
 @_of_draft

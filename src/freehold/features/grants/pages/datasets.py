@@ -1,4 +1,4 @@
-"""My data: what is published, who may use it, what it brought, taking access back; and a dataset of another."""
+"""My data: what is published, who may use it and what it brought; and who has access to one dataset."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import epsilons
-from freehold.core.documents import Asset, Grant
-from freehold.core.errors import NotFound
+from freehold.core.documents import Asset
 from freehold.core.texts import Day, said
-from freehold.features.data import finding, offering, schemas
-from freehold.features.data.wire import Decide
-from freehold.features.grants import asking, granting, lists
-from freehold.features.privacy import budget
-from freehold.features.privacy.rules import promises
-from freehold.kernel import listed, uses
-from freehold.kernel.node import Node
-from freehold.kernel.people import name_of
+from freehold.features.grants import lists
 from freehold.kernel.web import words
 from freehold.kernel.web.formats import listed as listed_texts
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.tables import Column, Empty, Filter, Link, Listed, Table, Tag, decimal, moment
-from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.words import require_kind
+from freehold.kernel.web.tables import Bulk, Column, Empty, Filter, Link, Listed, Table, Tag, decimal, moment
+from freehold.kernel.web.visit import Page, Visit, shows
 
 MOST_LINES = 10
 MOST_NAMES = 4
@@ -56,7 +46,7 @@ def _how(row: dict[str, Any]) -> Tag:
 
 def _named(row: dict[str, Any]) -> Link:
     version = said("version {n}", n=row["version"]) if row["version"] > 1 else ""
-    return Link(f"/data/{row['id']}", row["name"], version)
+    return Link(f"/assets/{row['id']}", row["name"], version)
 
 
 def _take_back(row: dict[str, Any]) -> object:
@@ -122,169 +112,22 @@ def people_table(visit: Visit, asset: Asset) -> Listed:
     """Who has access to one of them."""
     return Table(
         said("Who has access"),
-        PEOPLE,
+        PEOPLE if visit.may(Power.DECIDE) else PEOPLE[:-1],
         partial(lists.people, visit.host, asset.id),
         search=said("Name or account"),
         filters=(
             Filter("state", said("State"), said("any"), [(key, tag.word) for key, tag in ACCESS.items()]),
         ),
+        bulk=Bulk(
+            f"/assets/{asset.id}/take-back",
+            (("take-back", said("Take access back…")),),
+            key=lambda row: row["id"] if row["state"] == "active" else None,
+            name=lambda row: row["holder_name"],
+        )
+        if visit.may(Power.DECIDE)
+        else None,
         prefix="people",
     ).shown(visit)
 
 
-def dataset(visit: Visit) -> Response:
-    """One dataset: terms, who has access, uses, money."""
-    node, asset = visit.node, _own(visit)
-    return visit.show(
-        "dataset.html",
-        asset=lists.row(node, asset, lists.given_on(node, asset.id), lists.sold(visit.host)),
-        terms=asset.terms,
-        people=people_table(visit, asset),
-        uses=_uses(node, asset),
-        budgets=[_budget(node, line) for line in budget.overview(node, asset_id=asset.id, limit=MOST_LINES)],
-        counting=promises.unit(schemas.said(asset).rows_each or 1),
-        following=listed.following(node, asset),
-        previous=node.asset(asset.supersedes)
-        if asset.supersedes and node.store.has(asset.supersedes)
-        else None,
-    )
-
-
-def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
-    names = [one["name"] for one in line["assets"]]
-    return {
-        **line,
-        "names": names[:MOST_NAMES],
-        "more": max(0, len(names) - MOST_NAMES),
-        "life": epsilons.text(line["epsilon_life_micro"]),
-        "spent": epsilons.rough_up(line["spent_micro"]),
-        "left": epsilons.rough(line["left_micro"]),
-        "sentence": promises.of_line(line),
-        "runs": [
-            {
-                **run,
-                "holder_name": name_of(node, run["holder"]),
-                "epsilon": epsilons.text(run["epsilon_micro"]) if run["epsilon_micro"] else "no bound",
-            }
-            for run in line["runs"]
-        ],
-    }
-
-
-def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
-    """Uses of this dataset, newest first, a training run's rounds as one."""
-    found = uses.rows(node, {"asset": asset.id}, MOST_LINES)
-    return [{**vars(row), "who": name_of(node, row.holder)} for row in found]
-
-
-def set_approval(visit: Visit) -> Response:
-    """Ask first, or let the terms decide."""
-    asked = Decide.of(asset=_own(visit).id, approval=visit.form.text("approval"))
-    offering.decide(visit.node, asked)
-    said = {
-        "ask": "From now on every request waits for your decision.",
-        "automatic": "From now on whoever accepts your terms gets access at once.",
-    }
-    return visit.go(f"/data/{asked.asset}", said[asked.approval])
-
-
-def ask_withdraw(visit: Visit) -> Response:
-    """What taking it off offer does."""
-    return visit.show("withdraw.html", asset=_own(visit))
-
-
-def withdraw(visit: Visit) -> Response:
-    """Take it off offer."""
-    asset = _own(visit)
-    offering.change(visit.node, asset.id, offering.withdraw)
-    return visit.go(
-        f"/data/{asset.id}", "It is off offer. Those who have access keep it until you take it back."
-    )
-
-
-def offer(visit: Visit) -> Response:
-    """Offer it again."""
-    asset = _own(visit)
-    offering.change(visit.node, asset.id, offering.offer_again)
-    return visit.go(f"/data/{asset.id}", "It is on offer again.")
-
-
-def ask_revoke(visit: Visit) -> Response:
-    """What taking access back does and does not undo."""
-    node, grant = visit.node, _grant(visit)
-    row = granting.describe(node, grant)
-    return visit.show(
-        "revoke.html",
-        grant=row,
-        asset=node.asset(grant.asset),
-        holder_name=name_of(node, grant.holder),
-        paid=bool(row["price_units"]) and row["price_per"] == "grant",
-    )
-
-
-def revoke(visit: Visit) -> Response:
-    """Take access back."""
-    grant = _grant(visit)
-    granting.revoke(visit.node, grant.id)
-    who = name_of(visit.node, grant.holder)
-    return visit.go(f"/data/{grant.asset}", f"{who} can no longer use it.")
-
-
-def _own(visit: Visit) -> Asset:
-    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
-    if asset.owner != visit.node.account or asset.asset_kind != "dataset":
-        raise NotFound(said("that is not a dataset of yours"), hint=said("Look at My data."))
-    return asset
-
-
-def _grant(visit: Visit) -> Grant:
-    grant = visit.node.grant(visit.node.store.resolve(visit.params["grant"], "grant"))
-    if grant.issuer != visit.node.account:
-        raise NotFound(said("that access was not given here"), hint=said("Look at My data."))
-    return grant
-
-
-def item(visit: Visit) -> Response:
-    """One dataset of another: terms, price, what its rows are promised; access comes with a training run."""
-    node, asset = visit.node, _others(visit)
-    held = [
-        granting.describe(node, one)
-        for one in listed.grants(node, holder=node.account, asset=asset.id, limit=MOST_HELD)
-    ]
-    return visit.show(
-        "market_item.html",
-        asset=finding.describe(node, asset),
-        terms=asset.terms,
-        held=held,
-        asked=[row for row in asking.overview(node) if row["asset"] == asset.id],
-        now=node.now(),
-        allows=epsilons.text(asset.terms.epsilon_run_micro),
-        in_all=epsilons.text(asset.terms.epsilon_life_micro),
-        worst=promises.worst_case(asset.terms.epsilon_run_micro) if asset.terms.epsilon_run_micro else "",
-    )
-
-
-def _others(visit: Visit) -> Asset:
-    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
-    if asset.owner == visit.node.account:
-        raise NotFound(said("that is yours"), hint=said("Look at My data or Models."))
-    require_kind(asset)
-    return asset
-
-
-PAGES = [
-    shows("/data", overview),
-    shows("/data/{asset}", dataset),
-    acts(
-        "/data/{asset}/approval",
-        set_approval,
-        needs=Power.DECIDE,
-        words=said("Changed who is asked before a use"),
-    ),
-    shows("/data/{asset}/withdraw", ask_withdraw, needs=Power.DECIDE),
-    acts("/data/{asset}/withdraw", withdraw, needs=Power.DECIDE, words=said("Took an offer back")),
-    acts("/data/{asset}/offer", offer, needs=Power.DECIDE, words=said("Offered data again")),
-    shows("/access/{grant}/revoke", ask_revoke, needs=Power.DECIDE),
-    acts("/access/{grant}/revoke", revoke, needs=Power.DECIDE, words=said("Revoked access")),
-    shows("/market/{asset}", item),
-]
+PAGES: tuple[Page, ...] = (shows("/data", overview),)

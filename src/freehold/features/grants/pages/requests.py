@@ -132,7 +132,7 @@ def accept(visit: Visit) -> Response:
     """Give access as asked."""
     row, _ = _row(visit)
     consent.accept(visit.node, row["id"])
-    return visit.go(f"/data/{row['asset']}", f"{row['holder_name']} now has access.")
+    return visit.go(f"/assets/{row['asset']}/access", said("{who} now has access.", who=row["holder_name"]))
 
 
 def counter(visit: Visit) -> Response:

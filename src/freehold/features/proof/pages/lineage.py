@@ -55,26 +55,11 @@ def lineage(visit: Visit) -> Response:
     node = visit.node
     wanted = visit.params["document"]
     hash_bytes(wanted)
-    found = listing.lineage(node, wanted)
-    for one in found["nodes"]:
-        one["link"] = _link(node, one)
-        if one["kind"] == "dataset" and not node.store.has(one["id"]):
-            # a buyer need not know every owner's catalogue
-            one["name"] = "A dataset not known here"
+    found = _found(node, wanted)
     model = next((one for one in found["nodes"] if one["kind"] == "model"), None)
-    picture = found
-    if model and any(edge["to"] == model["id"] for edge in found["edges"]):
-        asset = node.asset(model["id"])
-        rounds = lineage_svg.rounds(asset.schema_.get("recipe"))
-        shown = any(one["kind"] == "receipt" for one in found["nodes"])
-        calls = 0 if shown else uses.count(node, asset.id, "infer")[0]
-        picture = lineage_svg.with_rounds(found, asset.id, rounds, calls)
-        for one in picture["nodes"]:
-            if one["id"] == "answers":
-                one["link"] = f"{CONSOLE_PATH}/uses?thing={asset.id}"
     return visit.show(
         "lineage.html",
-        picture=Markup(lineage_svg.draw(picture, styled=False)),  # noqa: S704 - every name in it is escaped
+        picture=_drawn(node, found),
         title=found["nodes"][0]["name"],
         tree=_tree(found),
         model=model,
@@ -86,14 +71,40 @@ def lineage(visit: Visit) -> Response:
     )
 
 
+def picture(node: Node, document: str) -> Markup:
+    """From the data to what was made of it, drawn."""
+    return _drawn(node, _found(node, document))
+
+
+def _found(node: Node, document: str) -> dict[str, Any]:
+    found = listing.lineage(node, document)
+    for one in found["nodes"]:
+        one["link"] = _link(node, one)
+        if one["kind"] == "dataset" and not node.store.has(one["id"]):
+            # a buyer need not know every owner's catalogue
+            one["name"] = "A dataset not known here"
+    return found
+
+
+def _drawn(node: Node, found: dict[str, Any]) -> Markup:
+    shown = found
+    model = next((one for one in found["nodes"] if one["kind"] == "model"), None)
+    if model and any(edge["to"] == model["id"] for edge in found["edges"]):
+        asset = node.asset(model["id"])
+        rounds = lineage_svg.rounds(asset.schema_.get("recipe"))
+        answered = any(one["kind"] == "receipt" for one in found["nodes"])
+        calls = 0 if answered else uses.count(node, asset.id, "infer")[0]
+        shown = lineage_svg.with_rounds(found, asset.id, rounds, calls)
+        for one in shown["nodes"]:
+            if one["id"] == "answers":
+                one["link"] = f"{CONSOLE_PATH}/uses?thing={asset.id}"
+    return Markup(lineage_svg.draw(shown, styled=False))  # noqa: S704 - every name in it is escaped
+
+
 def _link(node: Node, one: dict[str, Any]) -> str:
     if one["kind"] == "receipt":
         return f"{CONSOLE_PATH}/uses/{one['id']}"
-    if one["kind"] == "model":
-        return f"{CONSOLE_PATH}/models/{one['id']}"
-    if not node.store.has(one["id"]):
-        return ""
-    return f"{CONSOLE_PATH}/{'data' if one.get('mine') else 'market'}/{one['id']}"
+    return f"{CONSOLE_PATH}/assets/{one['id']}" if node.store.has(one["id"]) else ""
 
 
 def _tree(found: dict[str, Any]) -> dict[str, Any]:

@@ -97,8 +97,8 @@ def _head(node: Node) -> dict[str, int] | None:
 
 
 def _entry(node: Node, row: dict[str, Any]) -> dict[str, Any]:
-    links = {"receipt": "/uses/{}", "dataset": "/data/{}", "model": "/models/{}"}
-    pattern = links.get(row["kind"] if row["type"] == "asset" else row["type"], "")
+    links = {"receipt": "/uses/{}", "asset": "/assets/{}"}
+    pattern = links.get(row["type"], "")
     use = uses.one(node, row["id"]) if row["type"] == "receipt" else None
     said = sentence(node, use) if use else _said(row["type"], row["kind"])
     return {**row, "said": said, "link": pattern.format(row["id"])}

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.core.texts import said
-from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
 from freehold.features.training import kept, runs
@@ -20,14 +19,15 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.features.training.tables import ENDED
 from freehold.kernel.feature import Reminder
-from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
+from freehold.kernel.web.places import Hit
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = findings.DOING | {"grants": said("asking the owners"), "open": said("opening the test")}
 """Steps of a job as the console says them."""
+MOST_DONE = 50
 _FIELDS = {
     "values": said("other values"),
     "errors": said("other errors of the values"),
@@ -39,10 +39,17 @@ _FIELDS = {
 }
 
 
-def under_way(host: Host, _: UnderWay) -> list[Coming]:
-    """Jobs that are not done, the newest first."""
-    found = [job for job in host.part(Jobs).overview() if job["step"] != "done"]
-    return [Coming(f"/jobs/{job['id']}", job["name"], _doing(job), *_stands(job)) for job in found[::-1]]
+def overview(visit: Visit) -> Response:
+    """Jobs, the newest first, those that are not done before others."""
+    found = visit.host.part(Jobs).overview()[::-1]
+    rows = [
+        {**job, "doing": _doing(job), "stands": _stands(job), "over": job["step"] == "done"} for job in found
+    ]
+    return visit.show(
+        "jobs.html",
+        coming=[row for row in rows if not row["over"]],
+        done=[row for row in rows if row["over"]][:MOST_DONE],
+    )
 
 
 def _doing(job: dict[str, Any]) -> str:
@@ -59,6 +66,15 @@ def _stands(job: dict[str, Any]) -> tuple[str, str]:
     if job["waiting"]:
         return said("waits for owners"), "warn"
     return said("stands still"), "bad" if job["error"] else "warn"
+
+
+def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
+    """Jobs by name, the newest first."""
+    return [
+        Hit(job["name"], said("Training"), f"/jobs/{job['id']}", _doing(job))
+        for job in visit.host.part(Jobs).overview()[::-1]
+        if all(word in job["name"].casefold() for word in words)
+    ][:most]
 
 
 def job(visit: Visit) -> Response:
@@ -196,6 +212,7 @@ def _dispute(node: Node, run: str) -> dict[str, Any]:
 
 
 PAGES = [
+    shows("/jobs", overview),
     shows("/jobs/{job}", job),
     acts("/jobs/{job}/stop", stop, needs=Power.PAY, words=said("Stopped a training")),
     acts("/jobs/{job}/resume", resume, needs=Power.PAY, words=said("Let a training go on")),

@@ -32,7 +32,7 @@ def facts(visit: Visit, asset: Asset, slug: str) -> dict[str, Any]:
         "asset": asset,
         "mine": mine,
         "owner_name": known_as(visit.node, asset.owner),
-        "kind": known.said if known else asset.asset_kind,
+        "kind": (known and known.noun) or asset.asset_kind,
         "head": _head(visit, asset),
         "facets": facets,
         "facet": slug,
