@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from fastapi import APIRouter
@@ -140,6 +141,33 @@ class Reminder:
     """Whether it can be put aside without being done."""
 
 
+class Aim(StrEnum):
+    """What somebody comes to a new node for."""
+
+    SHARE = "share"
+    BUILD = "build"
+    BUY = "buy"
+    AUDIT = "audit"
+    RUN = "run"
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """One of the first steps of whoever comes for something, listed at Home until all are done."""
+
+    aims: tuple[Aim, ...]
+    order: int
+    """Smaller ones come before."""
+    text: str
+    """A sentence."""
+    href: str
+    """Page below the console where it is done."""
+    action: str
+    """What is done there, on a button."""
+    done: Callable[[Host], bool]
+    """Whether it is done, as the node has it; quick."""
+
+
 @dataclass(frozen=True)
 class Card:
     """A part of a page that features make up together: the console's Home, its inbox, or its settings."""
@@ -193,6 +221,7 @@ class Feature:
     """How the pages of its kinds of assets begin."""
     searches: tuple[Search, ...] = ()
     """What finds its things by words."""
+    first_steps: tuple[FirstStep, ...] = ()
     reminders: tuple[Callable[[Host], Iterable[Reminder]], ...] = ()
     cards: tuple[Card, ...] = ()
     notices: tuple[Callable[[Node], Iterable[FreeholdError]], ...] = ()

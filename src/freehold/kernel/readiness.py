@@ -46,8 +46,20 @@ class Look:
     """Number of the chain's newest block."""
     head_at: int = 0
     """Its time, Unix seconds."""
+    answered_at: float = 0.0
+    """Monotonic seconds of the last look at which the chain answered; 0 if it never did."""
     anchored: int = 0
     """Log entries that the chain vouches for."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since."""
+        return time.monotonic() - self.at
+
+    @property
+    def answered_ago(self) -> float:
+        """Seconds since the chain answered, as far as was looked."""
+        return time.monotonic() - (self.answered_at or self.at)
 
     @property
     def ready(self) -> bool:
@@ -71,7 +83,7 @@ class Readiness:
     def look(self) -> Look:
         """How things stand, at most a few seconds old unless a check hangs."""
         last = self._last
-        if time.monotonic() - last.at < FRESH_SECONDS and last.reasons:
+        if last.age < FRESH_SECONDS and last.reasons:
             return last
         # without a first answer there is nothing to give but to wait for it
         if not self._looking.acquire(blocking=not last.reasons):
@@ -83,8 +95,19 @@ class Readiness:
         finally:
             self._looking.release()
 
+    def soon(self, seconds: float = 0.3) -> Look:
+        """How things stand, for somebody who waits no longer than that: what is known, if a check takes its time."""
+        last = self._last
+        if not last.reasons:
+            return self.look()
+        if last.age >= FRESH_SECONDS:
+            looking = threading.Thread(target=self.look, name="readiness", daemon=True)
+            looking.start()
+            looking.join(seconds)
+        return self._last
+
     def _renewed(self, last: Look) -> Look:
-        chain: dict[str, int] = {}
+        chain: dict[str, Any] = {}
         checks: dict[str, Callable[[], None]] = {
             "store": self._store,
             "chain": lambda: chain.update(self._chain()),
@@ -98,14 +121,19 @@ class Readiness:
         with self._node.store.transaction() as tx:
             tx.set("ready", self._node.now())
 
-    def _chain(self) -> dict[str, int]:
+    def _chain(self) -> dict[str, Any]:
         node = self._node
         require_same_chain(node)
         head = node.chain.rpc.call("eth_getBlockByNumber", "latest", False)
         number, moment = read_number(head["number"]), read_number(head["timestamp"])
         anchored = own_head(node)
         anchored.require()
-        return {"head": number, "head_at": moment, "anchored": anchored.anchored_size}
+        return {
+            "answered_at": time.monotonic(),
+            "head": number,
+            "head_at": moment,
+            "anchored": anchored.anchored_size,
+        }
 
     def _keys(self) -> None:
         if public_account(self._node.keys.account_public) != self._node.account:

@@ -110,3 +110,9 @@ def entries(node: Node, wanted: Wanted) -> Found[Entry]:
 def _entry(row: Any) -> Entry:
     at, person, name, role, outcome, words, link = row
     return Entry(at, person, name, role, Outcome(outcome), label(words), link)
+
+
+def has(node: Node, words: Text) -> bool:
+    """Whether somebody did it."""
+    query = "SELECT 1 FROM trail WHERE words = ? AND outcome = ? LIMIT 1"
+    return bool(node.store.rows(query, words.template, Outcome.DONE.value))

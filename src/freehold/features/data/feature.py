@@ -14,7 +14,7 @@ from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed
 from freehold.kernel.account import Account, Once
-from freehold.kernel.feature import Card, Feature
+from freehold.kernel.feature import Aim, Card, Feature, FirstStep
 from freehold.kernel.host import Host
 from freehold.kernel.listed import Shown
 from freehold.kernel.web.places import Place, Tab
@@ -81,8 +81,17 @@ FEATURE = Feature(
     },
     listens={CatalogueRead: catalogue.keep, PeerReplaced: catalogue.forget_offers},
     answers={Shown: lambda node, question: finding.describe(node, question.asset)},
+    first_steps=(
+        FirstStep(
+            (Aim.SHARE,),
+            10,
+            said("Publish a table: say who may use it, for what and at which price."),
+            "/publish",
+            said("Publish a table"),
+            _has_published,
+        ),
+    ),
     cards=(
-        Card("home_start.html", _has_published, -10),
         Card("settings_usual.html", lambda host: licence.shown(licence.usual(host.node)), 10, "/settings"),
     ),
     parts=(lambda host: Drafts(host.node),),

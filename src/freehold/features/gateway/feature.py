@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from freehold.core.texts import said
 from freehold.features.gateway import pages, rationing, serving, untold, wire
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
@@ -12,7 +13,8 @@ from freehold.features.gateway.serving import Gateway
 from freehold.features.models.shown import OnSale
 from freehold.features.payments.closing import ChannelClosing
 from freehold.features.payments.rules.payment import HEADER
-from freehold.kernel.feature import Action, Feature, PeerCall
+from freehold.kernel import uses
+from freehold.kernel.feature import Action, Aim, Feature, FirstStep, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.recurring import Piece
 
@@ -59,6 +61,16 @@ FEATURE = Feature(
     recurring=(_recurring,),
     pages=pages.PAGES,
     sections=pages.SECTIONS,
+    first_steps=(
+        FirstStep(
+            (Aim.BUY,),
+            35,
+            said("Ask a model of somebody else for an answer."),
+            "/market",
+            said("Look at the market"),
+            lambda host: bool(uses.rows(host.node, {"holder": host.node.account, "action": "infer"}, 1)),
+        ),
+    ),
     answers={OnSale: lambda node, question: rationing.is_on_sale(node, question.model)},
     actions=(Action("infer", "asks it for answers", ("model",)),),
     listens={ChannelClosing: lambda _, event: event.host.part(Buyer).finish(event.record)},

@@ -12,8 +12,9 @@ from freehold.features.grants import asking, consent, granting, requests, unused
 from freehold.features.grants.hearing import EVERY_SECONDS, Hearing
 from freehold.features.grants.pages import access, datasets
 from freehold.features.grants.pages import requests as requests_page
+from freehold.kernel import listed
 from freehold.kernel.account import USED, Account, Once
-from freehold.kernel.feature import Card, Feature, PeerCall, Reminder
+from freehold.kernel.feature import Aim, Card, Feature, FirstStep, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.listed import Stands
 from freehold.kernel.operation import Waiting
@@ -149,6 +150,24 @@ FEATURE = Feature(
         "grant": lambda host, text: granting.find(host.node, text),
         "request": lambda host, text: requests.find(host.node, text),
     },
+    first_steps=(
+        FirstStep(
+            (Aim.SHARE,),
+            35,
+            said("Give access for the first time, by your terms or by your word."),
+            "/requests",
+            said("See requests"),
+            lambda host: bool(listed.grants(host.node, issuer=host.node.account, limit=1)),
+        ),
+        FirstStep(
+            (Aim.BUILD,),
+            32,
+            said("Get access to somebody's data."),
+            "/market",
+            said("Look at the market"),
+            lambda host: bool(listed.grants(host.node, holder=host.node.account, limit=1)),
+        ),
+    ),
     reminders=(_remind,),
     cards=(Card("inbox_requests.html", requests_page.part, 10, "/inbox", shows=("request",)),),
     pages=(*datasets.PAGES, *access.PAGES, *requests_page.PAGES),

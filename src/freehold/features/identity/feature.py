@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from freehold.core.texts import said
 from freehold.features.identity import pages, peers, wire
-from freehold.kernel.feature import Feature
+from freehold.kernel.feature import Aim, Feature, FirstStep
 from freehold.kernel.web.places import Place, Tab
 
 FEATURE = Feature(
@@ -18,4 +18,14 @@ FEATURE = Feature(
     pages=pages.PAGES,
     searches=(pages.search,),
     tabs=(Tab(Place.MARKET, "/market/nodes", said("Nodes"), 30),),
+    first_steps=(
+        FirstStep(
+            (Aim.SHARE, Aim.BUILD, Aim.BUY),
+            30,
+            said("Add the address of another node, to see what it offers."),
+            "/market/nodes",
+            said("Add a node"),
+            lambda host: bool(peers.known(host.node)),
+        ),
+    ),
 )

@@ -12,8 +12,9 @@ from freehold.features.data.lists import RightAnswers
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.models import releasing, shown, telling, wire
 from freehold.features.models.pages import lists, model
+from freehold.kernel import listed
 from freehold.kernel.account import Account, Once
-from freehold.kernel.feature import Action, Feature, PeerCall
+from freehold.kernel.feature import Action, Aim, Feature, FirstStep, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.listed import Stands
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
@@ -74,5 +75,15 @@ FEATURE = Feature(
     tabs=(
         Tab(Place.ASSETS, "/models", said("Models"), 20),
         Tab(Place.MARKET, "/market/models", said("Models"), 20),
+    ),
+    first_steps=(
+        FirstStep(
+            (Aim.BUILD,),
+            35,
+            said("Train a model."),
+            "/market",
+            said("Choose data"),
+            lambda host: bool(listed.assets(host.node, kind="model", owner=host.node.account, limit=1)),
+        ),
     ),
 )

@@ -6,9 +6,10 @@ from freehold.core.texts import said
 from freehold.features.proof import listing, wire
 from freehold.features.proof.pages import asset, lineage, log, uses, verify
 from freehold.features.proof.uploads import Uploads
+from freehold.kernel import trail
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.proving import Gathering
-from freehold.kernel.feature import Card, Feature, PeerCall
+from freehold.kernel.feature import Aim, Card, Feature, FirstStep, PeerCall
 from freehold.kernel.web.places import Place, Tab
 
 FEATURE = Feature(
@@ -32,6 +33,24 @@ FEATURE = Feature(
     sections=asset.SECTIONS,
     searches=(asset.search,),
     pages=(*uses.PAGES, *lineage.PAGES, *log.PAGES, *verify.PAGES),
+    first_steps=(
+        FirstStep(
+            (Aim.AUDIT,),
+            10,
+            said("Check the log against itself and against the network."),
+            "/log",
+            said("Look at the log"),
+            lambda host: trail.has(host.node, log.CHECKED),
+        ),
+        FirstStep(
+            (Aim.AUDIT,),
+            20,
+            said("Verify a use: who did what, by whose leave, for how much."),
+            "/uses",
+            said("Look at uses"),
+            lambda host: trail.has(host.node, uses.VERIFIED),
+        ),
+    ),
     tabs=(
         Tab(Place.TRUST, "/uses", said("Uses"), 10),
         Tab(Place.TRUST, "/lineage", said("Lineage"), 20),

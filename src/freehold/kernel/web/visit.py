@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from freehold.chain.errors import ChainUnreachable
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
-from freehold.core.texts import said
+from freehold.core.texts import Moment, said
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -139,9 +140,16 @@ class Visit:
             "may": May.of(self.person),
             "posted": bool(self.form.fields),
             "made_at": self.node.now(),
+            "chain_away": self._chain_away(),
         }
         status = error.http_status if error else status
         return self.rendering.page(template, status, **frame | values, error=error)
+
+    def _chain_away(self) -> Moment | None:
+        """When the network answered last, while it does not."""
+        look = self.host.readiness.soon(0.05)
+        away = look.reasons.get("chain") == ChainUnreachable.code
+        return Moment(self.node.now() - int(look.answered_ago)) if away else None
 
     def asset(
         self, asset: Asset, facet: str = "", *, error: FreeholdError | None = None, **values: Any

@@ -32,7 +32,19 @@ from freehold.shell.web.entering import UNSENT_PATH, Entering, set_cookie, unsen
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
 from freehold.shell.web.offering import Offering
-from freehold.shell.web.pages import assets, backup, find, home, inbox, made, people, settings, trail
+from freehold.shell.web.pages import (
+    assets,
+    backup,
+    find,
+    health,
+    home,
+    inbox,
+    made,
+    people,
+    settings,
+    starting,
+    trail,
+)
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions, whose
 from freehold.vault.spool import sweep
@@ -70,6 +82,8 @@ class Console:
         own = (
             home.PAGES,
             inbox.PAGES,
+            starting.PAGES,
+            health.PAGES,
             find.PAGES,
             settings.PAGES,
             people.PAGES,

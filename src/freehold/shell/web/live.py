@@ -1,7 +1,7 @@
 """Telling open pages that something changed: server-sent events that carry topic names, never content.
 
 Topics: `log` (a document was kept), `jobs` (training went on), `chain` (a block came), `requests` (what
-waits for the owner changed). The page then fetches itself again.
+waits for the owner changed), `health` (something began or ceased to be wrong). The page then fetches itself again.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ class Live:
         with host.node.store.log() as log:
             size = log.size()
         found: dict[str, Any] = {"log": size}
+        found["health"] = tuple(host.readiness.soon(0).reasons.items())
         found |= {topic: look(host) for one in everything().features for topic, look in one.topics.items()}
         if time.monotonic() - self._chain_at > CHAIN_EVERY_SECONDS:
             self._chain_at = time.monotonic()

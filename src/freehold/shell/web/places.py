@@ -29,6 +29,7 @@ OWN = (
         lambda host: host.part(Inbox).count(),
         also=("/requests", "/asked"),
     ),
+    Tab(Place.HOME, "/health", said("Health"), 90),
     Tab(Place.ASSETS, "/assets", said("All"), 0),
     Tab(Place.SETTINGS, "/settings", said("This node"), 0),
     Tab(Place.SETTINGS, "/settings/people", said("People"), 20),

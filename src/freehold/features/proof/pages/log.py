@@ -20,6 +20,7 @@ from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import ident
 from freehold.log import tree
 
+CHECKED = said("Checked the log")
 FULL_CHECK_ENTRIES = 200_000
 """Up to this size every stored hash is computed again; that many take about two seconds."""
 KINDS = {
@@ -173,7 +174,7 @@ def anchor(visit: Visit) -> Response:
 
 PAGES = [
     shows("/log", log),
-    acts("/log/check", check, needs=Power.LOOK, words=said("Checked the log")),
+    acts("/log/check", check, needs=Power.LOOK, words=CHECKED),
     shows("/log/anchor", ask_anchor),
     acts("/log/anchor", anchor, needs=Power.PAY, words=said("Had the network vouch for the log")),
 ]

@@ -30,6 +30,7 @@ from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import money, named
 from freehold.kernel.words import actions
 
+VERIFIED = said("Verified a use")
 LATEST = 6
 MOST_ROUNDS = 12
 """Of a run, shown with it."""
@@ -325,6 +326,6 @@ def _inclusion(node: Node, position: int) -> dict[str, Any]:
 PAGES = [
     shows("/uses", overview),
     shows("/uses/{receipt}", receipt),
-    acts("/uses/{receipt}/verify", verify, needs=Power.LOOK, words=said("Verified a use")),
+    acts("/uses/{receipt}/verify", verify, needs=Power.LOOK, words=VERIFIED),
     shows("/uses/{receipt}/evidence", evidence),
 ]

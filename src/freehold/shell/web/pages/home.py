@@ -12,6 +12,7 @@ from freehold.kernel.inbox import Inbox
 from freehold.kernel.registry import everything
 from freehold.kernel.web import formats, words
 from freehold.kernel.web.visit import Visit, shows
+from freehold.shell.web.pages import starting
 
 _TROUBLE = {
     "store": "the database cannot be written",
@@ -34,6 +35,9 @@ def home(visit: Visit) -> Response:
         "home.html",
         todo=visit.host.part(Inbox).items(),
         health=_health(visit),
+        asks_first=starting.asks(visit.host),
+        aims=starting.AIMS,
+        begun=starting.begun(visit.host),
         cards=[(one.template, one.place, one.look(visit.host)) for one in everything().cards("/")],
     )
 
@@ -45,7 +49,7 @@ def trouble(name: str, code: str) -> str:
 
 def _health(visit: Visit) -> dict[str, Any]:
     """One sentence, and whether it is good news."""
-    look = visit.host.readiness.look()
+    look = visit.host.readiness.soon()
     wrong = [trouble(name, code) for name, code in look.reasons.items() if code]
     if wrong:
         return {"good": False, "sentence": f"Something needs attention: {'; '.join(wrong)}."}

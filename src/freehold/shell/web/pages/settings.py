@@ -13,6 +13,7 @@ from freehold.kernel.web.powers import Power
 from freehold.kernel.web.reader import reader
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.shell.web import reading
+from freehold.shell.web.pages import starting
 
 EDITED = ("name", "endpoint", "console_idle_minutes")
 
@@ -37,6 +38,8 @@ def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
         zones=reading.zones(),
         chosen=reader().chosen,
         now=node.now(),
+        aims=starting.AIMS,
+        aim_chosen=node.store.state(starting.STATE),
     )
 
 

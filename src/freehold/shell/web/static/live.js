@@ -44,7 +44,7 @@
 
   let seenAt = new Date(), isAway = false, trying = 0;
   const clock = (moment) => {
-    const form = { hour: "2-digit", minute: "2-digit" };
+    const form = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     try {
       return new Intl.DateTimeFormat(document.documentElement.lang, { ...form, timeZone: body.dataset.zone || undefined }).format(moment);
     } catch { return new Intl.DateTimeFormat(undefined, form).format(moment); }
