@@ -11,11 +11,11 @@ from starlette.responses import Response
 from freehold.chain.networks import LOCAL_CHAIN_ID, NETWORKS
 from freehold.core.errors import FreeholdError
 from freehold.core.texts import UNKNOWN, Size, Span, Text, said
+from freehold.kernel import reading
 from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse
 from freehold.kernel.readiness import Look
 from freehold.kernel.web.visit import Visit, shows
-from freehold.shell.backup import saving
 
 BACKUP_DAYS = 30
 OLD_BLOCK_SECONDS = 600
@@ -176,7 +176,7 @@ def _disk(host: Host, look: Look) -> Part:
 
 
 def _backup(host: Host) -> Part:
-    name, last = said("Backup"), saving.last_made(host.node.home)
+    name, last = said("Backup"), reading.last_backup(host.node.home)
     act = ("/backup", said("Make a backup"))
     if not last:
         return Part(

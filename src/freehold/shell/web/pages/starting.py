@@ -8,12 +8,11 @@ from starlette.responses import Response
 
 from freehold.core.errors import InvalidInput
 from freehold.core.texts import Text, said
-from freehold.kernel import listed
+from freehold.kernel import listed, reading
 from freehold.kernel.feature import Aim, FirstStep
 from freehold.kernel.host import Host
 from freehold.kernel.registry import everything
 from freehold.kernel.web.visit import Visit, acts
-from freehold.shell.backup import saving
 
 STATE = "console:first"
 """State: the chosen `Aim`; `SKIPPED` where nobody wants to be led."""
@@ -33,7 +32,7 @@ STEPS = (
         said("Make a backup, and keep it on another machine."),
         "/backup",
         said("Make a backup"),
-        lambda host: bool(saving.last_made(host.node.home)),
+        lambda host: bool(reading.last_backup(host.node.home)),
     ),
     FirstStep(
         (Aim.BUILD, Aim.BUY),
