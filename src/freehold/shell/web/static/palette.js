@@ -5,7 +5,7 @@
   if (!palette?.showModal) return;
   const field = palette.querySelector("input"), found = document.getElementById("palette-found");
   const status = palette.querySelector("[role=status]");
-  let before = null, asked = null, waiting = 0, at = -1;
+  let before = null, asked = null, waiting = 0, at = -1, shown = "";
 
   const options = () => [...found.querySelectorAll("[role=option]")];
   const choose = (number) => {
@@ -24,6 +24,7 @@
   const search = async () => {
     asked?.abort();
     const words = field.value.trim();
+    shown = words;
     if (!words) { show([]); status.textContent = ""; return; }
     asked = new AbortController();
     try {
@@ -39,6 +40,7 @@
         link.setAttribute("role", "option");
         link.tabIndex = -1;
       }
+      asked = null;
       show(list);
       status.textContent = list.length ? palette.dataset.many.replace("{n}", list.length) : palette.dataset.none;
     } catch (error) {
@@ -46,6 +48,13 @@
       show([]);
       status.textContent = palette.dataset.away;
     }
+  };
+
+  // somebody who types fast means what was typed, not what is still shown
+  const go = async () => {
+    clearTimeout(waiting);
+    if (asked || shown !== field.value.trim()) await search();
+    options()[at]?.click();
   };
 
   const open = () => {
@@ -63,9 +72,9 @@
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       choose(at + (event.key === "ArrowDown" ? 1 : -1));
-    } else if (event.key === "Enter" && !event.isComposing && at >= 0) {
+    } else if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
-      options()[at].click();
+      go();
     }
   });
 
