@@ -135,8 +135,8 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
     owner_camera.take("uses", "uses")
     owner_camera.take("earnings", "money")
     owner_camera.take("phone", "uses", phone=True)
-    builder_camera.take("model", f"models/{model}")
-    builder_camera.take("dark", f"models/{model}", theme="dark")
+    builder_camera.take("model", f"assets/{model}")
+    builder_camera.take("dark", f"assets/{model}", theme="dark")
     builder_camera.take("lineage", f"lineage/{model}")
 
 

@@ -166,18 +166,36 @@ print(json.dumps(anyio.run(talk)))
     assert (reads, adds, note["text"]) == (True, False, "by an assistant")
 
 
-def test_the_console_has_page_and_menu_entry(copy: Copy) -> None:
+def test_the_console_has_page_menu_entry_and_section(copy: Copy, table: str) -> None:
     with httpx.Client(
         base_url=copy.url, headers={"origin": copy.url}, follow_redirects=True, trust_env=False
     ) as browser:
         page = browser.get(f"{CONSOLE_PATH}/enter").text
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
         entered = browser.post(f"{CONSOLE_PATH}/enter", data={**hidden, "passphrase": PASSPHRASE})
-        assert f'href="{CONSOLE_PATH}/notes"' in entered.text
+        assert entered.status_code == 200
+        assert f'href="{CONSOLE_PATH}/notes"' in browser.get(f"{CONSOLE_PATH}/assets").text
         shown = browser.get(f"{CONSOLE_PATH}/notes")
         assert shown.status_code == 200
         assert "ask Kim" in shown.text
         assert "&lt;b&gt;not bold" in shown.text
+        _notes_on_an_assets_page(browser, table)
+
+
+def _notes_on_an_assets_page(browser: httpx.Client, asset: str) -> None:
+    own = f"{CONSOLE_PATH}/assets/{asset}"
+    assert f'href="{own}/notes"' in browser.get(own).text, "its tab stands on every asset's page"
+    shown = browser.get(f"{own}/notes").text
+    assert "ask Kim" in shown
+    (token,) = set(re.findall(r'name="csrf" value="([^"]{43})"', shown))
+    empty = browser.post(f"{own}/notes", data={"csrf": token, "text": ""})
+    assert "the note says nothing" in empty.text
+    kept = browser.post(f"{own}/notes", data={"csrf": token, "text": "seen by hand"}).text
+    assert "seen by hand" in kept
+    (number,) = re.findall(r'name="number" value="(\d+)"', kept)
+    assert "seen by hand" in browser.get(f"{CONSOLE_PATH}/find?q=hand+SEEN").text
+    gone = browser.post(f"{own}/notes/drop", data={"csrf": token, "number": number}).text
+    assert "seen by hand" not in gone
 
 
 def test_metric_doctor_and_migration(copy: Copy) -> None:
@@ -221,5 +239,14 @@ def test_the_guide_shows_the_files_as_they_are() -> None:
     page = GUIDE.read_text()
     shown = re.findall(r"^`(\w+\.py)`[^\n]*\n\n```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert {name for name, _ in shown} >= {"feature.py", "wire.py", "keeping.py", "terminal.py", "tables.py"}
+    for name, text in shown:
+        assert text in (EXAMPLE / name).read_text(), name
+
+
+def test_the_guide_of_pages_shows_the_files_as_they_are() -> None:
+    page = GUIDE.with_name("add-a-page.md").read_text()
+    pattern = r"^`([\w./]+)`[^\n]*\n\n```(?:python|html)\n(.*?)^```"
+    shown = re.findall(pattern, page, re.MULTILINE | re.DOTALL)
+    assert {name for name, _ in shown} == {"feature.py", "pages.py", "templates/notes_on_asset.html"}
     for name, text in shown:
         assert text in (EXAMPLE / name).read_text(), name

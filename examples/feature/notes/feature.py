@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from freehold.features.notes import keeping, pages, wire
 
 from freehold.core.connection import Connection
+from freehold.core.texts import said
 from freehold.kernel.feature import Feature, Metric
 from freehold.kernel.finding import CheckFound, ok
 from freehold.kernel.web.places import Place, Tab
@@ -27,7 +28,10 @@ FEATURE = Feature(
         wire.SHOW.does(lambda host, asked: keeping.one(host.node, asked.number)),
     ),
     pages=pages.PAGES,
-    tabs=(Tab(Place.ASSETS, "/notes", "Notes", 90),),
+    tabs=(Tab(Place.ASSETS, "/notes", said("Notes"), 90),),
+    facets=pages.FACETS,
+    sections=pages.SECTIONS,
+    searches=(pages.search,),
     metrics=(Metric("freehold_notes", "gauge", "Notes kept.", lambda host: {(): keeping.count(host.node)}),),
     doctor=(_examined,),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.kernel.node import Node
+from freehold.kernel.selecting import Selection, Wanted, page
 
 _COLUMNS = ("number", "about", "text", "at")
 
@@ -36,6 +37,25 @@ def newest(node: Node, limit: int) -> list[dict[str, Any]]:
             "SELECT number, about, text, at FROM notes ORDER BY number DESC LIMIT ?", (limit,)
         ).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def about(node: Node, asset: str, limit: int) -> list[dict[str, Any]]:
+    """The newest notes about one thing, by an index."""
+    query = "SELECT number, about, text, at FROM notes WHERE about = ? ORDER BY number DESC LIMIT ?"
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in node.store.rows(query, asset, limit)]
+
+
+def mentioning(node: Node, words: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+    """The newest notes that mention every word."""
+    chosen = Selection(", ".join(_COLUMNS), "notes", "number", mentions="lower(text) LIKE ? ESCAPE '!'")
+    found = page(node.store, chosen, Wanted(words, limit=limit))
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in found.rows]
+
+
+def drop(node: Node, number: int) -> None:
+    """Let go of a note."""
+    with node.store.transaction() as tx:
+        tx.connection.execute("DELETE FROM notes WHERE number = ?", (number,))
 
 
 def one(node: Node, number: int) -> dict[str, Any]:

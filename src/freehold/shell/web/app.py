@@ -253,6 +253,7 @@ def _back(pages: Iterable[Page]) -> Iterator[Page]:
     """Addresses that forms are only sent to: looked at, as by Back or by reloading, each leads to the page above it."""
     pages = list(pages)
     looked_at = {one.path for one in pages if one.method == "GET"}
+    looked_at |= {f"/assets/{{asset}}/{one.slug}" for one in assets.every_facet()}
     for path in sorted({one.path for one in pages if one.method == "POST"} - looked_at):
         above = path
         while above and above not in looked_at:

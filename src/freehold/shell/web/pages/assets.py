@@ -21,7 +21,7 @@ def facts(visit: Visit, asset: Asset, slug: str) -> dict[str, Any]:
     """What the page of an asset shows at one of its facets."""
     mine = asset.owner == visit.node.account
     sections = _sections(asset, mine=mine)
-    facets = [one for one in _facets() if any(part.facet == one.slug for part in sections)]
+    facets = [one for one in every_facet() if any(part.facet == one.slug for part in sections)]
     parts = [
         (part.template, found)
         for part in sections
@@ -41,7 +41,8 @@ def facts(visit: Visit, asset: Asset, slug: str) -> dict[str, Any]:
     }
 
 
-def _facets() -> list[Facet]:
+def every_facet() -> list[Facet]:
+    """Those that every kind may have, and those that features add."""
     return sorted((*FACETS, *everything().every("facets")), key=lambda one: one.order)
 
 
