@@ -121,10 +121,15 @@ def _log(host: Host, look: Look, *, away: bool) -> Part:
                 n=size,
             ),
         )
-    value = said("{size} records, the newest {behind} not vouched for yet", size=size, behind=behind)
+    value = said.many(
+        "{n} record is not vouched for yet, of {size}",
+        "{n} records are not vouched for yet, of {size}",
+        n=behind,
+        size=size,
+    )
     every = host.node.settings.anchor_every_seconds
     todo = (
-        said("The network will vouch for them within {span}.", span=Span(every))
+        said("The network will vouch for what is new within {span}.", span=Span(every))
         if every
         else said("You have switched off that it happens by itself.")
     )
