@@ -82,7 +82,9 @@ def _remind(host: Host) -> Iterator[Reminder]:
 def _answered(asked: dict[str, Any]) -> Iterator[Reminder]:
     """What an owner said to a request of this node."""
     named = {"who": asked["owner_name"], "what": asked["asset_name"]}
-    key, at = f"asked:{asked['id']}:{asked['state']}", asked["asked_at"]
+    # another answer to the same request is another thing
+    answer = (asked["offer"] or {}).get("id") or asked["ask_again_at"]
+    key, at = f"asked:{asked['id']}:{asked['state']}:{answer}", asked["asked_at"]
     if asked["state"] == "countered":
         text = said("{who} offers you other terms for {what}.", **named)
         yield Reminder(text, f"/asked/{asked['id']}/take", said("See the offer"), key, "offer", at)

@@ -22,12 +22,15 @@ from freehold.kernel.web import paying
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.typed import amount
 from freehold.kernel.web.visit import Answered, Visit, acts, shows
+from freehold.kernel.web.words import problem
 
 OPEN = ("waiting", "countered")
 INBOX = "/inbox"
 MOST = 100
 """Requests of one page, and that one form decides."""
 MOST_DECIDED = 50
+MOST_SAID = 3
+"""Of what could not be decided, so many are said one by one."""
 
 
 def part(host: Host) -> dict[str, Any] | None:
@@ -47,7 +50,7 @@ def decide_all(visit: Visit) -> Response:
     if not chosen:
         return visit.go(INBOX, said("Nothing was ticked."), "warn")
     reason, accepting = form.text("reason", 300), form.text("decision") == "accept"
-    failed: list[Text | str] = []
+    failed: list[Text] = []
     for request_id in chosen:
         try:
             if accepting:
@@ -55,9 +58,14 @@ def decide_all(visit: Visit) -> Response:
             else:
                 consent.refuse(node, request_id, reason)
         except FreeholdError as error:
-            failed.append(error.said)
+            row = requests.read(node, request_id) or {"holder_name": "—"}
+            failed.append(said("{who}: {why}", who=row["holder_name"], why=problem(error)))
     done = len(chosen) - len(failed)
-    for why in dict.fromkeys(failed):
+    if (more := len(failed) - MOST_SAID) > 0:
+        failed[MOST_SAID:] = [
+            said.many("And {n} more could not be decided.", "And {n} more could not be decided.", n=more)
+        ]
+    for why in failed:
         visit.session.say(why, "bad")
     if not done:
         return visit.go(INBOX)
