@@ -147,6 +147,7 @@ def _people(visit: Visit, asset: Asset) -> dict[str, Any]:
         "by_rows": worth.is_by_rows(found.get("contribution", [])),
         "rows_alone": worth.ROWS_ALONE,
         "makers": telling.makers(node, asset),
+        "without": sum(1 for one in asset.derived_from if not one.weight),
         "sources": shown.sources(node, asset),
     }
 
