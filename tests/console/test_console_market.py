@@ -246,8 +246,8 @@ def test_verifying_a_training_round_and_the_log(market: Market, tmp_path: Path):
         price_units=0,
     )
     page.goto(market.owner.url + "log/anchor")
-    page.get_by_role("button", name="Anchor now").click()
-    page.get_by_text("Anchored: the chain now vouches").wait_for()
+    page.get_by_role("button", name="Do it now").click()
+    page.get_by_text("Done: the network now vouches").wait_for()
     page.goto(market.owner.url + "uses")
     act.verify(page, market.owner, _newest(page))
     page.goto(market.owner.url + "uses")

@@ -168,7 +168,7 @@ def choices(node: Node, column: str) -> list[str]:
 
 @dataclass
 class Row:
-    """Uses one after another of the same kind under the same grant, such as a training run's rounds."""
+    """Uses of the same kind under the same grant, such as a training run's rounds."""
 
     grant: str
     action: str
@@ -184,7 +184,7 @@ class Row:
 
 
 def rows(node: Node, wanted: dict[str, str], limit: int) -> list[Row]:
-    """The newest uses by columns of the index, each row of like ones as one."""
+    """The newest uses by columns of the index, those of one grant and action as one row."""
     where = "".join(f"{name} = ? AND " for name in wanted if name in _CHOSEN)
     found = node.store.rows(
         f"SELECT grant_id, action, asset, holder, issued_at, units FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
@@ -192,18 +192,18 @@ def rows(node: Node, wanted: dict[str, str], limit: int) -> list[Row]:
         *wanted.values(),
         MOST_LOOKED_AT,
     )
-    made: list[Row] = []
+    made: dict[tuple[str, str], Row] = {}
     for grant, action, asset, holder, at, units in found:
-        if made and (made[-1].grant, made[-1].action) == (grant, action):
-            made[-1].times += 1
-            made[-1].units += units
-        elif len(made) == limit:
-            return made
-        else:
-            made.append(Row(grant, action, asset, holder, at, units=units))
+        known = made.get((grant, action))
+        if known:
+            known.times += 1
+            known.units += units
+        elif len(made) < limit:
+            made[grant, action] = Row(grant, action, asset, holder, at, units=units)
     if len(found) == MOST_LOOKED_AT:
-        made[-1].whole = False
-    return made
+        for row in made.values():
+            row.whole = False
+    return list(made.values())
 
 
 def newest(node: Node, action: str) -> str | None:

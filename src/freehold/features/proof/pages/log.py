@@ -17,7 +17,7 @@ from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.tables import Column, Empty, Filter, Listed, Table, Tag
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import ident
+from freehold.kernel.web.words import capitalise, ident
 from freehold.log import tree
 
 CHECKED = said("Checked the log")
@@ -54,9 +54,11 @@ def _entries(visit: Visit, head: dict[str, int] | None) -> Listed:
     """All of them, a page at a time."""
     node = visit.node
 
-    def state(row: dict[str, Any]) -> Tag:
-        anchored = bool(head) and row["position"] < (head or {})["size"]
-        return Tag(said("anchored"), "good") if anchored else Tag(said("not anchored yet"))
+    def state(row: dict[str, Any]) -> Tag | None:
+        if head is None:
+            return None
+        vouched = row["position"] < head["size"]
+        return Tag(said("vouched for"), "good") if vouched else Tag(said("not vouched for yet"))
 
     return Table(
         said("Entries of the log"),
@@ -69,7 +71,9 @@ def _entries(visit: Visit, head: dict[str, int] | None) -> Listed:
             ),
             Column("said", said("What"), lambda row: row["said"], csv=lambda row: _plain(row["said"])),
             Column("id", said("ID"), lambda row: ident(row["id"]), csv=lambda row: row["id"]),
-            Column("state", said("State"), state, csv=lambda row: state(row).word),
+            Column(
+                "state", said("By the network"), state, csv=lambda row: (found := state(row)) and found.word
+            ),
         ),
         lambda wanted: lists.entries(visit.host, wanted).map(lambda row: _entry(node, row)),
         filters=(Filter("type", said("What"), said("everything"), tuple(KINDS.items())),),
@@ -101,16 +105,18 @@ def _entry(node: Node, row: dict[str, Any]) -> dict[str, Any]:
     links = {"receipt": "/uses/{}", "asset": "/assets/{}"}
     pattern = links.get(row["type"], "")
     use = uses.one(node, row["id"]) if row["type"] == "receipt" else None
-    said = sentence(node, use) if use else _said(row["type"], row["kind"])
-    return {**row, "said": said, "link": pattern.format(row["id"])}
+    text = sentence(node, use) if use else _said(row["type"], row["kind"])
+    return {**row, "said": text, "link": pattern.format(row["id"])}
 
 
 def _said(type_: str, kind: str) -> str:
-    said = KINDS.get(type_, type_).capitalize()
+    of_type = capitalise(KINDS.get(type_, type_))
     if type_ not in ("asset", "claim"):
-        return said
+        return of_type
     known = words.asset_kinds().get(kind) if type_ == "asset" else words.claim_kinds().get(kind)
-    return known.said.capitalize() if known else f"{said} of a kind unknown to this program: {kind}"
+    if known:
+        return capitalise(known.said)
+    return said("{what} of a kind unknown to this program: {kind}", what=of_type, kind=kind)
 
 
 def check(visit: Visit) -> Response:
@@ -130,9 +136,13 @@ def _check_whole(node: Node) -> str:
         size = store.size()
         if size <= FULL_CHECK_ENTRIES:
             store.verify()
-            return f"All {size:,} entries were read and every hash computed again: they agree."
+            return said.many(
+                "The only entry was read and its hash computed again: it agrees.",
+                "All {n} entries were read and every hash computed again: they agree.",
+                n=size,
+            )
         store.root()
-    return f"The log has {size:,} entries; its newest hashes agree. A whole check: freehold doctor"
+    return said("The log has {n} entries; its newest hashes agree. A whole check: freehold doctor", n=size)
 
 
 def _check_anchor(node: Node) -> list[tuple[str, str]]:
@@ -140,17 +150,26 @@ def _check_anchor(node: Node) -> list[tuple[str, str]]:
     head, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
     old = int(size)
     if not old:
-        return [("open", "It was never anchored, so there is nothing on the chain to compare it with.")]
+        text = said("The network was never told of it, so there is nothing to compare it with.")
+        return [("open", text)]
     with node.store.log() as store:
         now = store.size()
         if old > now:
-            said = f"The chain holds {old:,} entries, this log only {now:,}: an old backup was restored."
-            return [("bad", said)]
+            text = said(
+                "The network vouches for {old} entries, and this log has only {now}: an old backup was restored.",
+                old=old,
+                now=now,
+            )
+            return [("bad", text)]
         root, path = store.root(), store.consistency_proof(old, now)
     tree.verify_consistency(old, now, bytes(head), root, path)
-    grown = f", and {now - old:,} were only added since" if now > old else ""
-    said = f"The {old:,} entries anchored on the chain are still the first of this log, unchanged{grown}."
-    return [("good", said)]
+    text = said(
+        "The {old} entries that the network vouches for are still the first of this log, unchanged; {new} were only"
+        " added since.",
+        old=old,
+        new=now - old,
+    )
+    return [("good", text)]
 
 
 def ask_anchor(visit: Visit) -> Response:
@@ -168,8 +187,13 @@ def anchor(visit: Visit) -> Response:
     """Anchor now."""
     done = logbook.anchor(visit.node)
     if not done["gas"]:
-        return visit.go("/log", "Everything was anchored already.")
-    return visit.go("/log", f"Anchored: the chain now vouches for {done['size']:,} entries.")
+        return visit.go("/log", said("Everything was vouched for already."))
+    text = said.many(
+        "Done: the network now vouches for one entry.",
+        "Done: the network now vouches for {n} entries.",
+        n=done["size"],
+    )
+    return visit.go("/log", text)
 
 
 PAGES = [

@@ -179,25 +179,29 @@ _FILED = (
 
 
 def latest(host: Host) -> list[dict[str, Any]]:
-    """The latest uses of what is ours, a training run's rounds as one."""
+    """The latest uses on either side, a training run's rounds as one."""
     node = host.node
     return [
         {
-            "said": happened(row.action, who=_who(node, row.holder), what=_what(node, row.asset)),
+            "said": _sentence(node, row.action, row.holder, row.asset),
             "at": row.at,
             "times": row.times,
             "whole": row.whole,
             "units": row.units,
         }
-        for row in uses.rows(node, {"provider": node.account}, LATEST)
+        for row in uses.rows(node, {}, LATEST)
     ]
 
 
 def sentence(node: Node, use: Use) -> Markup:
     """`Northside Research trained on Breast Cancer Part 1`."""
-    if use.holder == node.account:
-        return happened(use.action, what=_what(node, use.asset))
-    return happened(use.action, who=_who(node, use.holder), what=_what(node, use.asset))
+    return _sentence(node, use.action, use.holder, use.asset)
+
+
+def _sentence(node: Node, action: str, holder: str, asset: str) -> Markup:
+    if holder == node.account:
+        return happened(action, what=_what(node, asset))
+    return happened(action, who=_who(node, holder), what=_what(node, asset))
 
 
 def _who(node: Node, account: str) -> Markup:
