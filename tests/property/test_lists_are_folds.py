@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
 
@@ -242,14 +242,9 @@ def test_receipts(node: Any) -> None:
     answers = [one for one in every if one.action == "infer"]
     assert uses.newest(node, "infer") == answers[0].id
     assert listing.find_receipt(node, "last") == answers[0].id
-    runs = [
-        (key, len(list(ones)))
-        for key, ones in groupby(
-            (one for one in every if one.provider == OWN), key=lambda one: (one.grant, one.action)
-        )
-    ]
+    runs = Counter((one.grant, one.action) for one in every if one.provider == OWN)
     found = uses.rows(node, {"provider": OWN}, 6)
-    assert [((row.grant, row.action), row.times) for row in found] == runs[:6]
+    assert [((row.grant, row.action), row.times) for row in found] == list(runs.items())[:6]
     assert all(row.whole for row in found)
 
 
