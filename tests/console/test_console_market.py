@@ -503,7 +503,8 @@ def test_access_comes_with_a_run_and_is_taken_back(market: Market, tmp_path: Pat
     page.get_by_text("you have access").first.wait_for()
     owner_page = market.owner_page
     owner_page.goto(f"{market.owner.url}assets/{market.data}/access")
-    owner_page.get_by_role("link", name="Take access back").click()
+    owner_page.get_by_role("checkbox", name="Choose Northside Research").first.check()
+    owner_page.get_by_role("button", name="Take access back…").click()
     owner_page.get_by_role("button", name="Take access back").click()
     owner_page.get_by_text("can no longer use it").wait_for()
     page.goto(f"{market.builder.url}assets/{market.data}/access")

@@ -133,10 +133,11 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
     assert offer["price_units"] == 3_000_000
     granting.take(builder.services, asking.overview(builder.node)[0]["id"])
 
-    page.goto(address)
+    page.goto(f"{address}/access")
     row = page.locator("table.list tbody tr")
     assert "active" in row.inner_text()
-    page.get_by_role("link", name="Take access back").click()
+    page.get_by_role("checkbox", name="Choose").first.check()
+    page.get_by_role("button", name="Take access back…").click()
     assert "stays learned" in page.locator("main").inner_text()
     assert "$3.00 that was paid is not sent back" in page.locator("main").inner_text()
     page.get_by_role("button", name="Take access back").click()

@@ -49,13 +49,6 @@ def _named(row: dict[str, Any]) -> Link:
     return Link(f"/assets/{row['id']}", row["name"], version)
 
 
-def _take_back(row: dict[str, Any]) -> object:
-    if row["state"] != "active":
-        return ""
-    label = said("Take access back from {who}", who=row["holder_name"])
-    return Link(f"/access/{row['id']}/revoke", said("Take back"), label=label)
-
-
 COLUMNS = (
     Column("name", said("Name"), _named, sort=True, csv=lambda row: row["name"]),
     Column("rows", said("Rows"), sort=True, align="end"),
@@ -78,7 +71,6 @@ PEOPLE = (
     Column("until", said("Until"), lambda row: Day(row["expires_at"]), sort=True,
            csv=lambda row: moment(row["expires_at"])),
     Column("state", said("State"), lambda row: ACCESS[row["state"]]),
-    Column("act", said("Act"), _take_back, align="end", csv=False),
 )  # fmt: skip
 
 
@@ -112,7 +104,7 @@ def people_table(visit: Visit, asset: Asset) -> Listed:
     """Who has access to one of them."""
     return Table(
         said("Who has access"),
-        PEOPLE if visit.may(Power.DECIDE) else PEOPLE[:-1],
+        PEOPLE,
         partial(lists.people, visit.host, asset.id),
         search=said("Name or account"),
         filters=(
