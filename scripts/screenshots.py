@@ -40,10 +40,12 @@ class Camera:
     def __init__(self, console: Console, folder: Path) -> None:
         self._console, self._folder = console, folder
 
-    def take(self, name: str, path: str, *, theme: str = "light", phone: bool = False) -> None:
-        """One picture."""
+    def take(
+        self, name: str, path: str, *, theme: str = "light", phone: bool = False, locale: str = "en-US"
+    ) -> None:
+        """One picture, by a browser in this colour, size and language."""
         page = self._console.page(
-            storage_state=self._console.state, viewport=PHONE if phone else WIDE,
+            storage_state=self._console.state, viewport=PHONE if phone else WIDE, locale=locale,
             color_scheme=theme, reduced_motion="reduce", device_scale_factor=2 if phone else 1,
         )  # fmt: skip
         page.goto(self._console.url + path)
@@ -92,20 +94,22 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
             ),
         )  # fmt: skip
         builder.api("/peers", {"url": party.url})
-    _publish(owner, owner_page, owner_camera, files["alder"])
+    act.describe(
+        owner_page, owner, files["alder"], "Breast Cancer Part 1", "5", "Ask me first", epsilon="4", life="8"
+    )
+    owner_camera.shoot(owner_page, "publish")
+    dataset = act.finish(owner_page)
+    for name, role in (("Anna Berg", "finance"), ("Jon Vale", "auditor")):
+        owner.api("/people", {"name": name, "role": role})
     act.look_around(page, builder, owner)
     act.order(
-        page,
-        builder,
-        ["Breast Cancer Part 1", *OTHERS.values()],
-        files["test"],
-        name=MODEL,
-        price="0.02",
+        page, builder, ["Breast Cancer Part 1", *OTHERS.values()], files["test"], name=MODEL, price="0.02"
     )
     builder_camera.shoot(page, "plan")
     act.start(page)
     page.get_by_text("decides by hand").wait_for()
-    owner_page.goto(owner.url + "requests")
+    owner_camera.take("inbox", "inbox")
+    owner_page.goto(owner.url + "inbox")
     owner_page.get_by_role("link", name="Decide").click()
     owner_camera.shoot(owner_page, "request")
     act.accept(owner_page, owner)
@@ -113,6 +117,7 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
     model = act.trained(page)
     act.sell(page, builder, model)
     act.look_around(buyer_page, buyer, builder)
+    camera.take("model", f"assets/{model}")
     lines = files["test"].read_text().splitlines()[1:]
     rows = [line.rsplit(",", 1)[0].split(",") for line in lines]
     receipt = act.ask(buyer_page, buyer, model, ",".join(rows[0]))
@@ -133,27 +138,14 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
     owner_camera.shoot(owner_page, "log")
     owner_camera.take("home", "")
     owner_camera.take("uses", "uses")
-    owner_camera.take("earnings", "money")
-    owner_camera.take("phone", "uses", phone=True)
-    builder_camera.take("model", f"assets/{model}")
+    owner_camera.take("money", "money")
+    owner_camera.take("dataset", f"assets/{dataset}/access")
+    owner_camera.take("people", "settings/people")
+    owner_camera.take("phone", "", phone=True)
+    owner_camera.take("german", "money", locale="de-DE")
+    builder_camera.take("assets", "assets")
     builder_camera.take("dark", f"assets/{model}", theme="dark")
-    builder_camera.take("lineage", f"lineage/{model}")
-
-
-def _publish(console: Console, page: Any, camera: Camera, table: Path) -> None:
-    page.goto(console.url + "publish")
-    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(table)
-    page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_label("Name").fill("Breast Cancer Part 1")
-    page.get_by_label("Price of access").fill("5")
-    page.get_by_text("How much training may tell").click()
-    page.get_by_label("Epsilon of one training run").fill("4")
-    page.get_by_label("Epsilon of all runs together").fill("8")
-    page.get_by_role("radio", name="Ask me first").check()
-    camera.shoot(page, "publish")
-    page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_role("button", name="Publish", exact=True).click()
-    page.get_by_text("Published. The table is sealed").wait_for()
+    builder_camera.take("lineage", f"assets/{model}/lineage")
 
 
 if __name__ == "__main__":

@@ -130,6 +130,10 @@ def test_two_tabs_do_not_overwrite_each_other_unseen(console: Console, page, tmp
     other.get_by_role("link", name="Back to look and terms").click()
     other.get_by_role("button", name="Throw away").click()
     other.get_by_text("Nothing was published").wait_for()
+    # a tab that only refreshes itself says nothing that another page would show
+    page.request.get(address, headers={"x-freehold-live": "1"}, max_redirects=0)
+    page.goto(console.url)
+    assert "this draft is no longer here" not in page.locator("main").inner_text()
     page.goto(address)
     page.get_by_text("this draft is no longer here").first.wait_for()
     assert page.url.endswith("/publish")

@@ -36,6 +36,14 @@ def publish(
     epsilon_life: str = "4",
 ) -> str:
     """Returns the dataset's id."""
+    describe(page, console, path, name, price, approval, epsilon, epsilon_life)
+    return finish(page)
+
+
+def describe(
+    page: Any, console: Console, path: Path, name: str, price: str, approval: str, epsilon: str, life: str
+) -> None:
+    """Hand a table over and fill its terms in, up to the second page's last button."""
     page.goto(console.url + "publish")
     page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(path)
     page.get_by_role("button", name="Continue", exact=True).click()
@@ -43,8 +51,12 @@ def publish(
     page.get_by_label("Price of access").fill(price)
     page.get_by_text("How much training may tell").click()
     page.get_by_label("Epsilon of one training run").fill(epsilon)
-    page.get_by_label("Epsilon of all runs together").fill(epsilon_life)
+    page.get_by_label("Epsilon of all runs together").fill(life)
     page.get_by_role("radio", name=approval).check()
+
+
+def finish(page: Any) -> str:
+    """Publish what was described; returns the dataset's id."""
     page.get_by_role("button", name="Continue", exact=True).click()
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_text("Published. The table is sealed").wait_for()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, create_model
 
-from freehold.core.documents import Receipt
+from freehold.core.documents import Name, Receipt
 from freehold.core.signing import Signature
 from freehold.kernel import installed
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
@@ -364,7 +364,7 @@ class AddPerson(Request):
     With the code they choose a password, within 72 hours. The node signs with its own keys for all of them; who acted inside it, its trail says.
     """
 
-    name: Annotated[str, ARGUMENT]
+    name: Annotated[Name, ARGUMENT]
     """Under which they log in."""
     role: Annotated[InvitedRole, ARGUMENT]
     """decider, finance or auditor: what they may do."""
@@ -376,7 +376,7 @@ class ChangeRole(Request):
     Whoever is logged in under that name has to log in again.
     """
 
-    name: Annotated[str, ARGUMENT]
+    name: Annotated[Name, ARGUMENT]
     """Whose."""
     role: Annotated[InvitedRole, ARGUMENT]
     """decider, finance or auditor."""
@@ -388,7 +388,7 @@ class ResetPerson(Request):
     Their password and their sessions end at once.
     """
 
-    name: Annotated[str, ARGUMENT]
+    name: Annotated[Name, ARGUMENT]
     """Whose."""
 
 
@@ -398,7 +398,7 @@ class RemovePerson(Request):
     What they did stays in the trail.
     """
 
-    name: Annotated[str, ARGUMENT]
+    name: Annotated[Name, ARGUMENT]
     """Whose."""
 
 

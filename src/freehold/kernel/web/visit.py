@@ -159,7 +159,7 @@ class Visit:
 
     def go(self, path: str, sentence: str = "", kind: str = "good", *, undo: Undo | None = None) -> Response:
         """On to a page below the console, which then says what was done, and offers to take it back."""
-        if sentence:
+        if sentence and not self.live:
             self.session.say(sentence, kind, undo)
         to = NotDone if kind == "bad" else RedirectResponse
         return to(CONSOLE_PATH + path, status_code=303)
