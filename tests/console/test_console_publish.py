@@ -112,10 +112,11 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
     page.goto(console.url + "requests")
     with pytest.raises(GrantWaiting):
         ask(builder, asset["id"], 7)
-    # the page that is open shows it without being touched, and the menu counts it
-    asked = "Builder <b>& Sons</b> asks to derive, infer Patients for training a model, and pays $2.50"
-    page.get_by_text(asked).wait_for()
-    assert page.get_by_role("link", name="Requests").locator(".badge").inner_text().startswith("1")
+    # the page that is open shows it without being touched, and the bell counts it
+    row = page.locator("li", has_text="Builder <b>& Sons</b> asks to use Patients for training a model")
+    row.wait_for()
+    assert "$2.50" in row.inner_text()
+    page.locator(".bell .badge").wait_for()
     page.get_by_role("link", name="Decide").click()
     assert "up to 7 times" in page.locator(".sentence").inner_text()
     assert "$2.50" in page.locator(".sentence").inner_text()
@@ -154,7 +155,7 @@ def test_refusing_says_why(console: Console, page, builder: Party, tmp_path):
     with pytest.raises(GrantWaiting):
         ask(builder, asset["id"], 3)
     page.goto(console.url + "requests")
-    page.get_by_role("link", name="Decide").click()
+    page.locator("li", has_text="Secret").get_by_role("link", name="Decide").click()
     page.locator("summary", has_text="Refuse").click()
     page.get_by_label("Why").fill("Not before the ethics board has met.")
     page.get_by_role("button", name="Refuse").click()
