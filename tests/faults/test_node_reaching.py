@@ -1,18 +1,14 @@
 """How a stranger's name is followed: resolved once, every address checked, the certificate that of the name."""
 
 import contextlib
-import datetime as dt
 import socket
 import ssl
 import time
 from ipaddress import ip_address
-from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from receivers import certificate
 from trap import DRIPS, Drip, Trap
 
 from freehold.kernel import reaching
@@ -79,35 +75,6 @@ def test_the_next_address_is_tried_where_one_does_not_answer(monkeypatch, trap):
     with reaching.client(lambda *_: {"loopback"}) as client, pytest.raises(httpx.HTTPError):
         client.get(f"http://two.example:{trap.port}/", timeout=5)
     assert len(trap.came) == 1
-
-
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's context for one name, and the certificate to trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    chain, secret = folder / f"{name}.pem", folder / f"{name}.key"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, secret)
-    return context, chain
 
 
 def test_certificates_are_checked_for_the_name_and_the_name_is_asked_for(monkeypatch, tmp_path):

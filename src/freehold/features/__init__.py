@@ -14,4 +14,5 @@ FEATURES = (
     "gateway",
     "training",
     "proof",
+    "notifications",
 )

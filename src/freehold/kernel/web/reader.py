@@ -42,6 +42,9 @@ class Reader:
         return "rtl" if self.language in RIGHT_TO_LEFT else "ltr"
 
 
+SPOKEN: dict[str, Callable[[], NullTranslations]] = {"en": _english}
+"""Language -> its translations, for what is said without a page; the console adds those that it has."""
+
 READER: ContextVar[Reader] = ContextVar("reader", default=Reader())  # noqa: B039 - it is frozen
 
 

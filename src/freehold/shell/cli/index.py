@@ -28,6 +28,7 @@ INDEX: dict[str, tuple[str, str]] = {
     "receipts": ("proof", "List uses of data and models."),
     "lineage": ("proof", "Show what something was made from."),
     "evidence": ("proof", "Write the files that prove one answer."),
+    "notifications": ("notifications", "What waits for you, by e-mail and to a webhook."),
     "verify": ("shell.cli.verify", "Check evidence, offline."),
     "mcp": ("shell.cli.mcp", "Let an assistant drive this node, within limits given here."),
     "doctor": ("shell.cli.doctor", "Find what is wrong with a node, and say how to mend it."),

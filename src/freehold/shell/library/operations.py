@@ -17,6 +17,7 @@ from freehold.features.grants import library as grants_library
 from freehold.features.grants import wire as grants_wire
 from freehold.features.identity import wire as identity_wire
 from freehold.features.models import wire as models_wire
+from freehold.features.notifications import wire as notifications_wire
 from freehold.features.payments import wire as payments_wire
 from freehold.features.privacy import wire as privacy_wire
 from freehold.features.proof import library as proof_library
@@ -490,3 +491,34 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         Public files only, from its payment back to the commitments to the training data.
         """
         return self._perform(proof_wire.EVIDENCE, **locals())
+
+    def notifications(self) -> notifications_wire.Notifications:
+        """Show where notifications go and what of; never a password or secret."""
+        return self._perform(notifications_wire.SHOW)
+
+    def set_notifications(
+        self,
+        *,
+        smtp_server: str | None = None,
+        smtp_port: int | None = None,
+        smtp_security: Literal["starttls", "tls", "none"] | None = None,
+        smtp_user: str | None = None,
+        smtp_password: str | None = None,
+        sender: str | None = None,
+        to: Sequence[str] | None = None,
+        webhook_url: str | None = None,
+        without: Sequence[str] | None = None,
+        language: str | None = None,
+        console_url: str | None = None,
+        on: Sequence[Literal["email", "webhook"]] | None = None,
+        off: Sequence[Literal["email", "webhook"]] | None = None,
+    ) -> notifications_wire.NotificationsKept:
+        """Set where notifications go and what of.
+
+        What is left out stays. A webhook gets a new secret whenever its address is given, shown this once.
+        """
+        return self._perform(notifications_wire.SET, **locals())
+
+    def send_test_notification(self, channel: Literal["email", "webhook"]) -> notifications_wire.Tested:
+        """Send a test, and say what the server answered."""
+        return self._perform(notifications_wire.TEST, **locals())

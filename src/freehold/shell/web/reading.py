@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from functools import cache
+from functools import cache, partial
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from itertools import groupby
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from freehold.kernel.web.reader import Reader
+from freehold.kernel.web.reader import SPOKEN, Reader
 
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 """Each as those who speak it call it."""
@@ -91,3 +91,6 @@ def translations(language: str) -> NullTranslations:
         write_mo(made, read_po(file))
     made.seek(0)
     return GNUTranslations(made)
+
+
+SPOKEN.update({language: partial(translations, language) for language in LANGUAGES})

@@ -1,0 +1,1 @@
+"""Notifications: what waits in the inbox is told by e-mail and to a webhook."""
