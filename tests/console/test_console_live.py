@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,39 @@ def test_the_palette_finds_by_keyboard_alone_and_gives_the_focus_back(node: Cons
     tab.keyboard.type("a/b")
     assert name.input_value() == "a/b"
     assert tab.locator("#palette").get_attribute("open") is None
+
+
+def test_news_never_calls_off_a_form_that_is_on_its_way_and_nothing_is_said_twice(
+    node: Console, tab, tmp_path
+):
+    table = tmp_path / "t.csv"
+    table.write_text("age,label\n" + "\n".join(f"{i},{i % 2}" for i in range(20)) + "\n")
+    tab.goto(node.url + "publish")
+    tab.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(table)
+    tab.get_by_role("button", name="Continue", exact=True).click()
+    tab.get_by_role("button", name="Continue", exact=True).click()
+    tab.get_by_role("button", name="Publish", exact=True).wait_for()
+    review, asked = tab.url, []
+    tab.on("request", lambda one: asked.append(one.url) if "x-freehold-live" in one.headers else None)
+    # its form is sent and not answered yet, while the draft is a dataset already
+    tab.evaluate("document.querySelector('form[action$=finish]').dataset.sent = 'yes'")
+    form = tab.eval_on_selector("form[action$=finish]", "one => [...new FormData(one)]")
+    cookies = {one["name"]: one["value"] for one in tab.context.cookies()}
+    target = review.replace("/review", "/finish")
+    with httpx.Client(cookies=cookies, headers={"origin": node.origin}, trust_env=False) as client:
+        assert client.post(target, data=dict(form)).status_code == 303
+        deadline = time.monotonic() + 20
+        while not asked and time.monotonic() < deadline:
+            tab.wait_for_timeout(50)
+        tab.wait_for_timeout(500)
+        assert asked
+        assert tab.url == review, "the page waits for the answer to its form"
+        shown = client.get(node.url).text
+    assert shown.count('<div class="notice good">') == 1
+    assert "Published. The table is sealed" in shown
+    # nothing is on its way: the page goes where the draft went
+    tab.evaluate("delete document.querySelector('form[action$=finish]').dataset.sent")
+    tab.wait_for_url("**/assets/*")
 
 
 def test_what_is_typed_folded_out_and_in_focus_survives_news(node: Console, tab):

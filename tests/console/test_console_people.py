@@ -7,21 +7,18 @@ import time
 from collections.abc import Iterator
 from itertools import chain
 
-import httpx
 import pytest
 from console_node import Console
 from node_process import PASSPHRASE
 from node_world import World
-from slow_world import NAME, enter, open_node
+from slow_world import enter, open_node
+from web_browser import PASSWORD, Browser, owner
 
 from freehold.kernel.registry import everything
 from freehold.kernel.web.powers import POWERS, WHO, Power, Role
 from freehold.kernel.web.visit import Page
 from freehold.shell.web.pages import backup, people, settings
 from freehold.shell.web.unsent import MOST
-
-OWN = {"host": NAME, "sec-fetch-site": "same-origin", "connection": "close"}
-PASSWORD = "walnut harbour quiet seventeen lantern"
 
 
 @pytest.fixture(scope="module")
@@ -32,43 +29,6 @@ def node(world: World, tmp_path_factory) -> Iterator[Console]:
     assert "Traceback" not in log, log[-5_000:]
     assert PASSWORD not in log
     assert made.stop() == 0
-
-
-class Browser(httpx.Client):
-    """Somebody's browser, without a screen."""
-
-    def __init__(self, node: Console, cookie: str = "") -> None:
-        # a host name of its own is in no cookie jar's mind
-        super().__init__(base_url=node.origin, headers=OWN, trust_env=False, timeout=30)
-        self.kept: dict[str, str] = dict([cookie.split("=", 1)] if cookie else [])
-
-    def send(self, request: httpx.Request, **options) -> httpx.Response:
-        request.headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.kept.items())
-        answer = super().send(request, **options)
-        for line in answer.headers.get_list("set-cookie"):
-            name, value = line.split(";")[0].split("=", 1)
-            self.kept[name] = value.strip('"')
-            if not self.kept[name]:
-                del self.kept[name]
-        return answer
-
-    @property
-    def token(self) -> str:
-        found = re.search(r'name="csrf" value="([^"]{43})"', self.get("/console/settings").text)
-        assert found
-        return found[1]
-
-    def act(self, path: str, **form: str) -> httpx.Response:
-        return self.post(f"/console{path}", data={"csrf": self.token, **form})
-
-    def log_in(self, name: str, password: str = PASSWORD) -> Browser:
-        answer = self.post("/console/enter", data={"person": name, "passphrase": password})
-        assert answer.status_code == 303, answer.text
-        return self
-
-
-def owner(node: Console) -> Browser:
-    return Browser(node, node.state)
 
 
 def code_of(browser: Browser) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from freehold.kernel.web.forms import Form
 from freehold.kernel.web.visit import Visit
 from freehold.shell.web.pages import assets
 from freehold.shell.web.rendering import Rendering
+from freehold.shell.web.sessions import Session
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def offers(owner: Party, *envelopes: Any) -> CatalogueRead:
 
 def page(party: Party, show: Any, **params: str) -> str:
     """As the console shows it to its owner, without what only acting needs."""
-    session: Any = SimpleNamespace(notices=[], csrf="", kept={})
+    session: Any = Session("", 0, 0)
     made = Rendering()
     door: Any = None
     visit = Visit(door, party.services, session, "/", params, params, Form(), made, "")

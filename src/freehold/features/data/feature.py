@@ -9,7 +9,7 @@ from freehold.core.ids import keyed_id
 from freehold.core.texts import said
 from freehold.features.data import catalogue, finding, licence, offering, publishing, wire
 from freehold.features.data.drafts import Drafts
-from freehold.features.data.pages import datasets, found, market, publish
+from freehold.features.data.pages import datasets, found, market, publish, usual
 from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed
@@ -91,11 +91,9 @@ FEATURE = Feature(
             _has_published,
         ),
     ),
-    cards=(
-        Card("settings_usual.html", lambda host: licence.shown(licence.usual(host.node)), 10, "/settings"),
-    ),
+    cards=(Card("settings_usual.html", usual.card, 10, "/settings"),),
     parts=(lambda host: Drafts(host.node),),
-    pages=(*publish.PAGES, *market.PAGES, *datasets.PAGES),
+    pages=(*usual.PAGES, *publish.PAGES, *market.PAGES, *datasets.PAGES),
     sections=datasets.SECTIONS,
     searches=(found.search,),
     tabs=(Tab(Place.MARKET, "/market", said("Data"), 10),),

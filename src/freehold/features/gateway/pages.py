@@ -25,7 +25,7 @@ from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
 from freehold.kernel.web.places import Section
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.visit import Page, Visit, acts, shows
+from freehold.kernel.web.visit import Page, Undo, Visit, acts, shows
 
 KINDS = ("model",)
 MOST_BUYERS = 50
@@ -119,10 +119,21 @@ def switch(visit: Visit) -> Response:
     """Serve it, or no longer; or only change how much one buyer gets."""
     asset = _found(visit)
     on = visit.form.text("on") == "yes"
-    ration = Ration(*(_ration(visit, name) for name in ("calls", "rows"))) if on else None
+    said_of_it = on or "calls" in visit.form.fields
+    ration = Ration(*(_ration(visit, name) for name in ("calls", "rows"))) if said_of_it else None
+    undo = _as_now(visit.node, asset)
     serving.switch(visit.node, asset.id, on=on, ration=ration)
     sells = said("It is on sale: whoever pays gets an answer.")
-    return visit.go(f"/assets/{asset.id}", sells if on else said("It is no longer on sale."))
+    return visit.go(f"/assets/{asset.id}", sells if on else said("It is no longer on sale."), undo=undo)
+
+
+def _as_now(node: Node, asset: Asset) -> Undo:
+    """The form that makes its sale what it is now."""
+    ration = rationing.of(node, asset.id)
+    fields = {"calls": str(ration.calls), "rows": str(ration.rows)}
+    if rationing.is_on_sale(node, asset.id):
+        fields["on"] = "yes"
+    return Undo(f"/assets/{asset.id}/serve", fields=fields)
 
 
 def _ration(visit: Visit, name: str) -> int:

@@ -69,7 +69,7 @@ def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None)
         )
     with node.store.transaction() as tx:
         rationing.sell(tx, model_id, on=on)
-        if on and ration is not None:
+        if ration is not None:
             rationing.keep(tx, model_id, ration)
 
 

@@ -9,7 +9,7 @@ from freehold.core.texts import said
 from freehold.features.identity import peers
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.visit import Page, Visit, acts, shows
+from freehold.kernel.web.visit import Page, Undo, Visit, acts, shows
 
 HERE = "/market/nodes"
 
@@ -24,7 +24,7 @@ def overview(visit: Visit, error: FreeholdError | None = None) -> Response:
 def meet(visit: Visit) -> Response:
     """Connect to another node."""
     try:
-        party = peers.add(visit.host, visit.form.text("url", 300))
+        party = peers.add(visit.host, visit.form.text("url", 300), visit.form.text("account", 42))
     except FreeholdError as error:
         return overview(visit, error)
     return visit.go(HERE, said("Connected to {name}. Its offers are in your market now.", name=party["name"]))
@@ -32,10 +32,14 @@ def meet(visit: Visit) -> Response:
 
 def forget(visit: Visit) -> Response:
     """Look at a node no more."""
+    known = {one["url"]: one["account"] for one in peers.overview(visit.node)}
     gone = peers.forget(visit.node, visit.form.text("url", 400))
     if gone["until_restart"]:
         return visit.go(HERE, said("Removed. It is gone from the list after the next start."))
-    return visit.go(HERE, said("Removed. Your node no longer looks at what it offers."))
+    account = known.get(gone["url"])
+    # who was never met there may be anybody
+    undo = Undo(HERE, fields={"url": gone["url"], "account": account}) if account else None
+    return visit.go(HERE, said("Removed. Your node no longer looks at what it offers."), undo=undo)
 
 
 def look_again(visit: Visit) -> Response:

@@ -42,10 +42,10 @@ class PeerReplaced:
     tx: Transaction
 
 
-def add(host: Host, url: str) -> dict[str, Any]:
-    """Meet another node and remember where it is."""
+def add(host: Host, url: str, account: str = "") -> dict[str, Any]:
+    """Meet another node and remember where it is; of `account`, where one is named. Raises PeerChanged."""
     node, url = host.node, str(origins.parse(url))
-    party = host.peers.meet(url)
+    party = host.peers.meet(url, account)
     kept, before = dict(node.store.state(PEERS, {})), _met(node, url)
     with node.store.transaction() as tx:
         tx.set(PEERS, {**kept, url: party.account})

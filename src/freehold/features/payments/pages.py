@@ -21,7 +21,7 @@ from freehold.kernel.web.charts import Chart
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.tables import Empty, Listed
 from freehold.kernel.web.typed import amount
-from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.visit import Undo, Visit, acts, shows
 
 DAYS = 30
 YEAR_SECONDS = 365 * DAY_SECONDS
@@ -168,12 +168,17 @@ def limits(visit: Visit) -> Response:
 
 def limit(visit: Visit) -> Response:
     """Set what may be spent, from now on."""
+    before = ceiling.overview(visit.node)
+    undo = Undo(
+        "/limits",
+        fields={name: amount(before[f"spend_{name}_micro"]) for name in ("per_act", "per_day")},
+    )
     ceiling.limit(
         visit.node,
         spend_per_act_micro=visit.form.money("per_act", "0"),
         spend_per_day_micro=visit.form.money("per_day", "0"),
     )
-    return visit.go("/limits", said("Saved. The limits count from now on."))
+    return visit.go("/limits", said("Saved. The limits count from now on."), undo=undo)
 
 
 def _channel(visit: Visit, rows: list[dict[str, Any]], missing: str) -> dict[str, Any]:

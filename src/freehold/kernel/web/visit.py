@@ -6,6 +6,7 @@ or, after an act, `visit.go(...)`. It runs in a worker thread, so it may block.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -60,13 +61,14 @@ class Session(Protocol):
 
     csrf: str
     """Stands in every form that this session may post."""
-    notices: list[Notice]
-    """To show with the next page."""
     kept: dict[str, Any]
     """What pages keep for the next one, in memory."""
 
     def say(self, sentence: str, kind: str = "good", undo: Undo | None = None) -> None:
         """Show a sentence with the next page."""
+
+    def heard(self) -> list[Notice]:
+        """What was said and not shown yet; only once."""
 
 
 class Rendering(Protocol):
@@ -125,15 +127,12 @@ class Visit:
         self, template: str, status: int = 200, *, error: FreeholdError | None = None, **values: Any
     ) -> Response:
         """A page out of `templates/`, with everything the frame around it needs, and what went wrong before it."""
-        notices = [] if self.live else self.session.notices
-        if not self.live:
-            self.session.notices = []
         frame = {
             "name": self.node.settings.name,
             "path": self.path,
             "csrf": self.session.csrf,
             "theme": self.theme,
-            "notices": notices,
+            "notices": [] if self.live else self.session.heard(),
             "waiting": self.rendering.waiting(self.host),
             "place": None,
             "person": self.person,
@@ -159,6 +158,7 @@ class Visit:
 
     def go(self, path: str, sentence: str = "", kind: str = "good", *, undo: Undo | None = None) -> Response:
         """On to a page below the console, which then says what was done, and offers to take it back."""
+        # a page that only refreshes itself did nothing; its reader would hear the sentence with another act's
         if sentence and not self.live:
             self.session.say(sentence, kind, undo)
         to = NotDone if kind == "bad" else RedirectResponse
@@ -215,6 +215,7 @@ def acts(
     What goes wrong is said on the page `back`, where one is named.
     """
 
+    @functools.wraps(handler)
     def act(visit: Visit) -> Response:
         try:
             return handler(visit)

@@ -58,8 +58,9 @@ class Session:
     """Who logged in."""
     version: int = 0
     """Of that person's entry; a session is over when it changes."""
-    notices: list[Notice] = field(default_factory=list)
+    _notices: list[Notice] = field(default_factory=list)
     """For the next page: what the last act did."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     kept: dict[str, Any] = field(default_factory=dict)
     """What pages keep between requests; each value with a `close` is closed with the session."""
     streams: list[Any] = field(default_factory=list)
@@ -68,7 +69,14 @@ class Session:
 
     def say(self, sentence: str, kind: str = "good", undo: Undo | None = None) -> None:
         """Show a sentence on the next page; kind is good, warn or bad."""
-        self.notices = [*self.notices, Notice(kind, sentence, undo)][-MAX_NOTICES:]
+        with self._lock:
+            self._notices = [*self._notices, Notice(kind, sentence, undo)][-MAX_NOTICES:]
+
+    def heard(self) -> list[Notice]:
+        """What was said and not shown yet; of two pages at once, one shows it."""
+        with self._lock:
+            shown, self._notices = self._notices, []
+        return shown
 
 
 class Sessions:

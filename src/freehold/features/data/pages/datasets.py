@@ -19,7 +19,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.web.places import Section
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.visit import Page, Visit, acts, moved, shows
+from freehold.kernel.web.visit import Page, Undo, Visit, acts, moved, shows
 
 MOST_COLUMNS = 40
 MOST_LINES = 10
@@ -115,12 +115,14 @@ def _settings(visit: Visit, asset: Asset) -> dict[str, Any]:
 def set_approval(visit: Visit) -> Response:
     """Ask first, or let the terms decide."""
     asked = Decide.of(asset=_own(visit).id, approval=visit.form.text("approval"))
+    before = offering.approval_of(visit.node, asked.asset)
     offering.decide(visit.node, asked)
     done = {
         "ask": said("From now on every request waits for your decision."),
         "automatic": said("From now on whoever accepts your terms gets access at once."),
     }
-    return visit.go(f"/assets/{asked.asset}/settings", done[asked.approval])
+    undo = Undo(f"/assets/{asked.asset}/approval", fields={"approval": before})
+    return visit.go(f"/assets/{asked.asset}/settings", done[asked.approval], undo=undo)
 
 
 def ask_withdraw(visit: Visit) -> Response:
@@ -133,14 +135,15 @@ def withdraw(visit: Visit) -> Response:
     asset = _own(visit)
     offering.change(visit.node, asset.id, offering.withdraw)
     done = said("It is off offer. Those who have access keep it until you take it back.")
-    return visit.go(f"/assets/{asset.id}/settings", done)
+    return visit.go(f"/assets/{asset.id}/settings", done, undo=Undo(f"/assets/{asset.id}/offer"))
 
 
 def offer(visit: Visit) -> Response:
     """Offer it again."""
     asset = _own(visit)
     offering.change(visit.node, asset.id, offering.offer_again)
-    return visit.go(f"/assets/{asset.id}/settings", said("It is on offer again."))
+    undo = Undo(f"/assets/{asset.id}/withdraw")
+    return visit.go(f"/assets/{asset.id}/settings", said("It is on offer again."), undo=undo)
 
 
 def _own(visit: Visit) -> Asset:

@@ -303,16 +303,7 @@ def before(visit: Visit) -> Response:
     return visit.go(f"/publish/{visit.params['draft']}")
 
 
-def save_usual(visit: Visit) -> Response:
-    """Keep with what terms a new table begins."""
-    licence.set_usual(visit.node, wire.SetUsual.of(**visit.form.taken(wire.SET_USUAL.fields, NUMBERS)))
-    return visit.go(
-        "/settings", said("Saved. New tables begin with these terms; you can change them each time.")
-    )
-
-
 PAGES = [
-    acts("/settings/usual", save_usual, words=said("Changed the usual terms"), back="/settings"),
     shows("/publish", choose),
     acts("/publish", upload, needs=Power.DECIDE, takes_file=True, words=said("Sent a table to publish")),
     # whoever names a path has the node read it: the machine is the owner's

@@ -10,7 +10,7 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.texts import said
 from freehold.kernel.members import CODE_SECONDS, Member, Members
 from freehold.kernel.web.powers import ROLE_MEANINGS, ROLE_NAMES, Role
-from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.visit import Undo, Visit, acts, shows
 
 PATH = "/settings/people"
 INVITED = (Role.DECIDER, Role.FINANCE, Role.AUDITOR)
@@ -68,7 +68,10 @@ def change(visit: Visit) -> Response:
     """Give somebody another role."""
     found = _meant(visit)
     visit.host.part(Members).change(found.name, role_of(visit))
-    return visit.go(PATH, said("Changed. Whoever was logged in under this name has to log in again."))
+    done = said("Changed. Whoever was logged in under this name has to log in again.")
+    return visit.go(
+        PATH, done, undo=Undo(f"{PATH}/role", fields={"person": found.name, "role": found.role.value})
+    )
 
 
 def reset(visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from freehold.kernel import settings as settings_file
 from freehold.kernel.registry import everything
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.reader import reader
-from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.visit import Undo, Visit, acts, shows
 from freehold.shell.web import reading
 from freehold.shell.web.pages import starting
 
@@ -50,7 +50,8 @@ def save(visit: Visit) -> Response:
         name = form.text("name", 200)
         if not name:
             raise InvalidInput(said("a name is missing"), hint=said("Others see it."))
-        changed = settings_file.load(home).with_overrides(
+        before = settings_file.load(home)
+        changed = before.with_overrides(
             name=name,
             endpoint=setting_sources.read("endpoint", [form.text("endpoint", 300)]),
             console_idle_minutes=form.number("console_idle_minutes", said("The number of minutes"), 1, 1_440),
@@ -58,7 +59,8 @@ def save(visit: Visit) -> Response:
         settings_file.save(home, changed)
     except FreeholdError as error:
         return settings(visit, error)
-    return visit.go("/settings", said("Saved. It counts from the next start of the node."))
+    undo = Undo("/settings", fields={one: str(getattr(before, one)) for one in EDITED})
+    return visit.go("/settings", said("Saved. It counts from the next start of the node."), undo=undo)
 
 
 def leave_everywhere(visit: Visit) -> Response:

@@ -108,8 +108,13 @@
       if (again && !isAway) setTimeout(refresh, 300); else soon();
     }
   };
+  // a form was sent or a link followed, and its page is on its way: loading this one again would call that off
+  let going = -Infinity;
+  window.addEventListener("beforeunload", () => { going = performance.now(); });
+  const isGoing = () => performance.now() - going < 10000 || document.querySelector("form[data-sent]");
   // the node asks who this is: what was typed here would be lost by going there now
   const leave = () => {
+    if (isGoing()) { setTimeout(refresh, 3000); return; }
     if (!isTyped()) { location.reload(); return; }
     isOut = true;
     body.classList.remove("is-away");
