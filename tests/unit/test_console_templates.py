@@ -6,9 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "freehold"
 FOLDERS = [PACKAGE / "shell/web/templates", *sorted((PACKAGE / "features").glob("*/templates"))]
-SHOWN = re.compile(
-    r"""(?:show|Card|page|get_template|run_in_threadpool)\(\s*(?:visit\.show, )?"(\w+\.html)\""""
-)
+SHOWN = re.compile(r'"(\w+\.html)"')
 EXAMPLE = "things.html"
 """In the guide for a new page."""
 INCLUDED = re.compile(r"""{%-? (?:extends|include|import|from) "(\w+\.html)\"""")
