@@ -17,7 +17,9 @@ from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
 from freehold.kernel import ceiling
 from freehold.kernel.databases import copying
 from freehold.kernel.registry import everything
+from freehold.kernel.web.places import FACETS
 from freehold.kernel.web.words import FILTERS
+from freehold.shell.web import places
 
 
 def test_every_transaction_that_a_node_sends_is_in_the_list_of_what_takes_gas():
@@ -204,14 +206,15 @@ def test_tables_of_a_feature_import_what_the_page_says():
     assert all(any(one.startswith(f"freehold.{name}") for name in said) for one in ours), ours
 
 
-def test_every_page_of_the_menu_is_in_the_list_of_the_console():
-    page = doc_pages.text(ROOT / "docs" / "how-to" / "console.md")
+def test_every_tab_stands_on_the_page_of_the_console_with_its_place():
+    page = doc_pages.text(ROOT / "docs" / "how-to" / "console.md").split("## ")[0]
     listed = {
-        name
-        for row in re.findall(r"^\| ([^|]+) \|", page.split("## ")[0], re.MULTILINE)
-        for name in row.split(", ")
+        place: names.split(", ")
+        for names, place in re.findall(r"^\| ([^|]+) \| \*\*(\w+)\*\*[^|]* \|", page, re.MULTILINE)
     }
-    assert {one.label for one in everything().every("tabs")} <= listed
+    assert listed == {name: [one.label for one in places.of(place)] for place, name in places.NAMES.items()}
+    facets = re.findall(r"^\| (\w+) \| [^*|]+ \|$", page, re.MULTILINE)
+    assert facets == [one.label for one in FACETS]
 
 
 def test_the_overrides_of_a_block_are_those_that_the_chain_takes():

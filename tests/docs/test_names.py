@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from freehold.kernel.setting_sources import variable
 from freehold.kernel.settings import Settings
 from freehold.shell.cli import reference as commands
 from freehold.shell.library.node import Node
-from freehold.shell.web.pages import backup, home, settings
+from freehold.shell.web import pages as own_pages
 
 NOT_OURS = {
     *("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "SERIALIZABLE"),
@@ -114,7 +115,8 @@ def strings() -> str:
 def routes() -> frozenset[str]:
     """Every path that a node answers, with anything where a path has a variable."""
     listed = re.findall(r"^\| (?:GET|POST) \| `([^`]+)` \|", reference.http(), re.MULTILINE)
-    pages = [*home.PAGES, *settings.PAGES, *backup.PAGES, *everything().every("pages")]
+    own = [importlib.import_module(f"{own_pages.__name__}.{one.name}") for one in pkgutil.iter_modules(own_pages.__path__)]
+    pages = [*(one for module in own for one in getattr(module, "PAGES", ())), *everything().every("pages")]
     return frozenset(
         [*listed, "/openapi.json", "/console", "/console/events", *(f"/console{one.path}" for one in pages)]
     )
@@ -211,7 +213,7 @@ def dotted_names() -> frozenset[str]:
     examples = "".join(path.read_text() for path in ROOT.glob("examples/**/*.py"))
     macros = "".join(path.read_text() for path in (ROOT / "src").rglob("*.html"))
     steps = set(re.findall(r'"([a-z]+\.[a-z_]+)"', strings() + examples))
-    called = set(re.findall(r"\b((?:ui|charts)\.\w+)\(", macros))
+    called = set(re.findall(r"\b((?:ui|chart|tables)\.\w+)\(", macros))
     return frozenset({kind.code for kind in reference.every_error()} | steps | called)
 
 
@@ -281,7 +283,7 @@ def test_dotted_names_exist():
     ]
     assert not untrue(
         found,
-        lambda span: span in dotted_names() or (bare := span.split("(")[0]) in contracts or resolves(bare),
+        lambda span: (bare := span.split("(")[0]) in dotted_names() | contracts or resolves(bare),
     )
 
 
