@@ -16,7 +16,6 @@ from freehold.chain.networks import NETWORKS
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
 from freehold.kernel import ceiling
 from freehold.kernel.databases import copying
-from freehold.kernel.registry import everything
 from freehold.kernel.web.places import FACETS
 from freehold.kernel.web.words import FILTERS
 from freehold.shell.web import places

@@ -115,7 +115,10 @@ def strings() -> str:
 def routes() -> frozenset[str]:
     """Every path that a node answers, with anything where a path has a variable."""
     listed = re.findall(r"^\| (?:GET|POST) \| `([^`]+)` \|", reference.http(), re.MULTILINE)
-    own = [importlib.import_module(f"{own_pages.__name__}.{one.name}") for one in pkgutil.iter_modules(own_pages.__path__)]
+    own = [
+        importlib.import_module(f"{own_pages.__name__}.{one.name}")
+        for one in pkgutil.iter_modules(own_pages.__path__)
+    ]
     pages = [*(one for module in own for one in getattr(module, "PAGES", ())), *everything().every("pages")]
     return frozenset(
         [*listed, "/openapi.json", "/console", "/console/events", *(f"/console{one.path}" for one in pages)]
