@@ -97,6 +97,19 @@ def test_no_violation(console: Console, addresses: list[str], theme: str):
     assert not found
 
 
+@needs_axe
+def test_the_first_page_of_all_has_no_violation(browser: Any, world: World, tmp_path: Path):
+    node = Console(browser, tmp_path / "home", world.rpc_url).start()
+    found = []
+    for theme in ("light", "dark"):
+        page = node.page(color_scheme=theme, bypass_csp=True)
+        page.goto(node.url + "enter")
+        page.get_by_role("heading", name="Welcome").wait_for()
+        found += [(theme, one["id"], _where(one)) for one in _violations(page)]
+    assert node.stop() == 0
+    assert not found
+
+
 def _violations(page: Any) -> list[Any]:
     page.evaluate(AXE.read_text())
     found: list[Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
