@@ -78,6 +78,13 @@ READS: dict[str, Callable[[Any], object]] = {
     ),
     "access that was bought": lambda node: spent._priced(node, Wanted()),
     "spent by day": lambda node: uses.spent_by_day(node, 5),
+    "what was made of an asset": lambda node: listed.made_of(node, ID, 200),
+    "uses, runs as one": lambda node: uses.listed(node, Wanted(sort="at", descending=True), runs=["train"]),
+    "uses of a kind, runs as one": lambda node: uses.listed(
+        node, Wanted(sort="at", filters={"action": "train"}), runs=["train"]
+    ),
+    "uses of a run": lambda node: uses.listed(node, Wanted(), run=ID),
+    "runs of a page": lambda node: uses.runs(node, [(ID, "train")], 6),
     "answers of a model": lambda node: uses.count(node, ID, "infer"),
     "what was sold": lambda node: earning._sold(node, set()),
 }

@@ -68,6 +68,8 @@ class Found(Generic[R]):
     """Rows in all; None where they are too many to count."""
     previous: str = ""
     """Where the page before ends; empty where this is the first."""
+    counted: int = COUNTED
+    """As many are counted."""
 
     def map(self, change: Callable[[R], S]) -> Found[S]:
         """The same page with its rows made into others."""
@@ -75,7 +77,7 @@ class Found(Generic[R]):
 
     def of(self, rows: Sequence[S]) -> Found[S]:
         """The same page with other rows."""
-        return Found(rows, self.next, self.total, self.previous)
+        return Found(rows, self.next, self.total, self.previous, self.counted)
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -106,6 +108,8 @@ class Selection:
     sorts: Mapping[str, Sort] = field(default_factory=dict)
     mentions: str = ""
     """A condition with `?` for a LIKE pattern in small letters, as often as it likes; empty where nothing is searched."""
+    counted: int = COUNTED
+    """A longer list is not counted to its end; less where a row is dear to find."""
 
     def only(self, condition: str, *values: Any) -> Selection:
         """The same list with one condition more."""
@@ -143,8 +147,10 @@ def page(store: Store, selection: Selection, wanted: Wanted) -> Found[tuple[Any,
     return Found(
         [tuple(row[2:]) for row in rows],
         next=last if (more or back) else "",
-        total=count(store, chosen),
+        # what fits on its first page is counted already
+        total=len(rows) if place is None and not more else count(store, chosen),
         previous=first if (more if back else place is not None) else "",
+        counted=chosen.counted,
     )
 
 
@@ -152,8 +158,8 @@ def count(store: Store, selection: Selection) -> int | None:
     """How many rows a list has; None where it is too long to be counted."""
     where = " AND ".join(selection.where) or "1 = 1"
     query = f"SELECT count(*) FROM (SELECT 1 FROM {selection.source} WHERE {where} LIMIT ?) AS counted"  # noqa: S608
-    found = int(store.rows(query, *selection.values, COUNTED + 1)[0][0])
-    return found if found <= COUNTED else None
+    found = int(store.rows(query, *selection.values, selection.counted + 1)[0][0])
+    return found if found <= selection.counted else None
 
 
 def _searched(selection: Selection, looked_for: Iterable[str]) -> Selection:

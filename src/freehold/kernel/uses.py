@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
@@ -22,15 +22,19 @@ MAX_CHOICES = 200
 MOST_LOOKED_AT = 1_000
 """Receipts that rows of like uses are made of."""
 NEWEST = (2**53, 2**53)
-_COLUMNS = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id, d.complete, d.envelope"
+_AT_ONCE = 500
+_SHOWN = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id"
+_COLUMNS = f"{_SHOWN}, d.complete, d.envelope"
+# without the documents, which would make searching and counting slow; those of one page are read after it
 _LISTED = Selection(
-    _COLUMNS,
-    "receipts AS r JOIN documents AS d ON d.id = r.id",
+    _SHOWN,
+    "receipts AS r",
     "r.position",
     sorts={"at": Sort("r.issued_at"), "units": Sort("r.units")},
     mentions="r.asset IN (SELECT id FROM assets WHERE lower(name) LIKE ? ESCAPE '!')"
     " OR r.provider IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')"
     " OR r.holder IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')",
+    counted=10_000,
 )
 _CHOICES = {
     "thing": "r.asset = ?",
@@ -116,18 +120,49 @@ def listed(node: Node, wanted: Wanted, *, runs: Sequence[str] = (), run: str = "
         found = found.only("r.grant_id = ?", run)
     elif runs:
         names = ", ".join("?" for _ in runs)
-        newest = "SELECT 1 FROM receipts AS n WHERE n.grant_id = r.grant_id AND n.position > r.position"
+        newest = (
+            "SELECT 1 FROM receipts AS n"
+            " WHERE n.grant_id = r.grant_id AND n.action = r.action AND n.position > r.position"
+        )
         found = found.only(f"(r.action NOT IN ({names}) OR NOT EXISTS ({newest}))", *runs)
-    return selecting.page(node.store, found, wanted).map(_use)
+    page_of = selecting.page(node.store, found, wanted)
+    return page_of.of(_with_documents(node, page_of.rows))
 
 
-def of_run(node: Node, grant_id: str, limit: int) -> list[Use]:
-    """The newest uses under a grant."""
-    query = (
-        f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE r.grant_id = ?"  # noqa: S608
-        " ORDER BY r.position DESC LIMIT ?"
-    )
-    return [_use(row) for row in node.store.rows(query, grant_id, limit)]
+@dataclass(frozen=True)
+class Run:
+    """The uses of one grant by one action, such as the rounds of a training."""
+
+    times: int
+    units: int
+    """Paid for all of them."""
+    newest: Sequence[Use]
+
+
+def runs(node: Node, of: Iterable[tuple[str, str]], most: int) -> dict[tuple[str, str], Run]:
+    """Runs by (grant, action), with at most so many of the newest uses of each."""
+    summed, rows = {}, []
+    for grant, action in of:
+        where = "r.grant_id = ? AND r.action = ?"
+        times, units = _summed(node, where, grant, action)
+        summed[grant, action] = times, units
+        query = f"SELECT {_SHOWN} FROM receipts AS r WHERE {where} ORDER BY r.position DESC LIMIT ?"  # noqa: S608
+        rows += node.store.rows(query, grant, action, most) if times > 1 else []
+    newest: dict[tuple[str, str], list[Use]] = {}
+    for use in _with_documents(node, rows):
+        newest.setdefault((use.grant, use.action), []).append(use)
+    return {key: Run(*sums, newest.get(key, [])) for key, sums in summed.items()}
+
+
+def _with_documents(node: Node, rows: Sequence[tuple[Any, ...]]) -> list[Use]:
+    """Rows of `_SHOWN` as uses; the documents of all of them are asked for at once."""
+    kept: dict[str, tuple[Any, ...]] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        ids = [row[1] for row in rows[start : start + _AT_ONCE]]
+        marks = ", ".join("?" * len(ids))
+        query = f"SELECT id, complete, envelope FROM documents WHERE id IN ({marks})"  # noqa: S608 - only marks
+        kept |= {row[0]: tuple(row[1:]) for row in node.store.rows(query, *ids)}
+    return [_use((*row, *kept[row[1]])) for row in rows if row[1] in kept]
 
 
 def _rows(node: Node, fixed: dict[str, str], since: int, before: tuple[int, int], limit: int) -> list[Use]:
@@ -228,7 +263,7 @@ def total(node: Node, asset: str) -> tuple[int, int]:
 
 
 def _summed(node: Node, where: str, *values: str) -> tuple[int, int]:
-    query = f"SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE {where}"  # noqa: S608 - fixed text
+    query = f"SELECT count(*), coalesce(sum(units), 0) FROM receipts AS r WHERE {where}"  # noqa: S608 - fixed text
     ((receipts, units),) = node.store.rows(query, *values)
     return int(receipts), int(units)
 

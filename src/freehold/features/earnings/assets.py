@@ -23,13 +23,13 @@ def sold(visit: Visit, asset: Asset) -> dict[str, Any]:
     """What access to a dataset brought, and the models that hold it."""
     try:
         moves = visit.host.part(Ledger).moves()
-        found = earning.overview(visit.node)
+        models = earning.models(visit.node)
     except Unavailable:
         return {"away": True}
     own = [move for move in moves if move.asset == asset.id and move.kind == "grant"]
     shares = [
         {**row, "owner_name": name_of(visit.node, row["owner"])}
-        for row in found["models"]
+        for row in models
         if any(one.asset == asset.id for one in visit.node.asset(row["asset"]).derived_from)
     ]
     return {
@@ -44,7 +44,7 @@ def sold(visit: Visit, asset: Asset) -> dict[str, Any]:
 def shared(visit: Visit, asset: Asset) -> dict[str, Any] | None:
     """What a share in a model brought; left out for who has none."""
     try:
-        row = next((one for one in earning.overview(visit.node)["models"] if one["asset"] == asset.id), None)
+        row = next((one for one in earning.models(visit.node, asset.id) if one["asset"] == asset.id), None)
         moves = visit.host.part(Ledger).moves() if row else []
     except Unavailable:
         return {"away": True}

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from freehold.chain.client import Call
 from freehold.core.documents import Asset, Claim
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
@@ -56,15 +57,15 @@ def overview(node: Node, bought: Collection[str] | None = None) -> dict[str, Any
     `bought` are grants that the chain is known to have seen paid; without it, it is asked for each.
     """
     grants = _sold(node, bought)
-    models = [_model_row(node, holding) for holding in holdings(node)]
+    rows = models(node)
     sold = sum(row["price_units"] for row in grants)
-    claimable = sum(row["claimable_units"] for row in models)
-    claimed = sum(row["claimed_units"] for row in models)
+    claimable = sum(row["claimable_units"] for row in rows)
+    claimed = sum(row["claimed_units"] for row in rows)
     return {
         "account": node.account,
         "balance_units": node.balance_units(),
         "grants": grants,
-        "models": models,
+        "models": rows,
         "sold_units": sold,
         "claimable_units": claimable,
         "claimed_units": claimed,
@@ -73,9 +74,25 @@ def overview(node: Node, bought: Collection[str] | None = None) -> dict[str, Any
     }
 
 
+def models(node: Node, only: str = "") -> list[dict[str, Any]]:
+    """Models this account has a part in, or one of them; the chain is asked once for all."""
+    held = [one for one in holdings(node) if only in ("", one.asset.id)]
+    if not held:
+        return []
+    pools = [("Revenue", "poolOf", (one.pool,)) for one in held]
+    claimed = [("Revenue", "claimed", (one.pool, node.account)) for one in held]
+    answers = node.chain.read_many([*pools, *claimed, *(_claim(node, one) for one in held if one.shares)])
+    left = iter(answers[2 * len(held) :])
+    return [
+        _model_row(node, one, pool, int(taken), int(next(left)) if one.shares else 0)
+        for one, pool, taken in zip(held, answers, answers[len(held) :], strict=False)
+    ]
+
+
 def claimable_units(node: Node) -> int:
-    """What could be collected now."""
-    return sum(_claimable(node, holding) for holding in holdings(node))
+    """What could be collected now; the chain is asked once."""
+    asked = [_claim(node, one) for one in holdings(node) if one.shares]
+    return sum(map(int, node.chain.read_many(asked))) if asked else 0
 
 
 def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
@@ -120,9 +137,9 @@ def holdings(node: Node) -> Iterator[Holding]:
             yield Holding(node.asset(model_id), release, own)
 
 
-def _model_row(node: Node, holding: Holding) -> dict[str, Any]:
+def _model_row(node: Node, holding: Holding, pool: Any, claimed: int, claimable: int) -> dict[str, Any]:
     asset, own = holding.asset, holding.asset.owner == node.account
-    _, _, _, total_in, paid_out = node.chain.read("Revenue", "poolOf", holding.pool)
+    _, _, _, total_in, paid_out = pool
     return {
         "asset": asset.id,
         "name": asset.name,
@@ -135,9 +152,13 @@ def _model_row(node: Node, holding: Holding) -> dict[str, Any]:
         "paid_out_units": int(paid_out),
         "held_units": int(total_in) - int(paid_out),
         "unsettled_units": held_units(node, asset.id) if own else 0,
-        "claimable_units": _claimable(node, holding),
-        "claimed_units": _claimed(node, holding),
+        "claimable_units": claimable,
+        "claimed_units": claimed,
     }
+
+
+def _claim(node: Node, holding: Holding) -> Call:
+    return ("Revenue", "claimable", (holding.pool, node.account, holding.shares))
 
 
 def _claimable(node: Node, holding: Holding) -> int:

@@ -255,4 +255,9 @@ STEPS = (
         "what was put aside in the inbox",
         "CREATE TABLE aside (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    step(
+        "uses of a run",
+        "CREATE INDEX receipts_of_run ON receipts (grant_id, action, position, units)",
+        "DROP INDEX receipts_by_grant",
+    ),
 )

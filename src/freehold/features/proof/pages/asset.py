@@ -47,7 +47,7 @@ def _lineage(visit: Visit, asset: Asset) -> dict[str, Any]:
     node = visit.node
     made = [
         {**listed.shown(node, one), "share_bps": source.weight, "calls": uses.count(node, one.id, "infer")[0]}
-        for one in _models(node)
+        for one in listed.made_of(node, asset.id, MOST_MODELS)
         for source in one.derived_from
         if source.asset == asset.id
     ]
@@ -58,11 +58,6 @@ def _lineage(visit: Visit, asset: Asset) -> dict[str, Any]:
         "drawn": drawn and drawn.name,
         "picture": lineage.picture(node, drawn.id) if drawn else "",
     }
-
-
-def _models(node: Node) -> list[Asset]:
-    own = listed.assets(node, owner=node.account, kind="model", limit=MOST_MODELS)
-    return [*own, *listed.assets(node, kind="model", others=True, limit=MOST_MODELS)]
 
 
 def _source(node: Node, asset_id: str, share_bps: int) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -32,8 +33,9 @@ from freehold.kernel.words import actions
 
 VERIFIED = said("Verified a use")
 LATEST = 6
-MOST_ROUNDS = 12
+MOST_ROUNDS = 6
 """Of a run, shown with it."""
+_ID = re.compile(r"0x(?:[0-9a-f]{40}|[0-9a-f]{64})")
 PERIODS = (
     ("1", said("the last day")),
     ("7", said("the last 7 days")),
@@ -68,7 +70,7 @@ def overview(visit: Visit) -> Response:
         _SHOWN,
         partial(_rows, node, run),
         search=said("Name of data, a model or a person"),
-        filters=() if run else _filters(node),
+        filters=() if run else _filters(node, visit.query.get("thing", ""), visit.query.get("who", "")),
         empty=Empty(
             said("Nobody has used anything yet"),
             said(
@@ -85,9 +87,10 @@ def overview(visit: Visit) -> Response:
     return visit.show("uses.html", listed=table.shown(visit), run=run)
 
 
-def _filters(node: Node) -> tuple[Filter, ...]:
-    things = _named(uses.choices(node, "asset"), lambda value: _thing(node, value))
-    people = _named(_parties(node), lambda value: _party(node, value))
+def _filters(node: Node, thing: str, who: str) -> tuple[Filter, ...]:
+    names = Names(node)
+    things = _named(_among(uses.choices(node, "asset"), thing), names.thing)
+    people = _named(_among(_parties(node), who), names.party)
     kinds = [(one, noun(one)) for one in uses.choices(node, "action")]
     return (
         Filter("thing", said("What"), said("everything"), things),
@@ -95,6 +98,11 @@ def _filters(node: Node) -> tuple[Filter, ...]:
         Filter("action", said("Did what"), said("anything"), kinds),
         Filter("period", said("When"), said("ever"), PERIODS),
     )
+
+
+def _among(choices: list[str], asked: str) -> list[str]:
+    """Choices, and the one that a link asks for where there are too many to choose from."""
+    return choices if not _ID.fullmatch(asked) or asked in choices else [*choices, asked]
 
 
 def _parties(node: Node) -> list[str]:
@@ -106,13 +114,21 @@ def _named(values: list[str], name: Callable[[str], str]) -> list[tuple[str, str
     return sorted(((value, name(value)) for value in values), key=lambda pair: pair[1].lower())
 
 
-def _thing(node: Node, asset: str) -> str:
-    return node.asset(asset).name if node.store.has(asset) else said("something not known here")
+class Names:
+    """What things and people are called, each looked up once."""
 
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.thing = cache(self._thing)
+        self.party = cache(self._party)
 
-def _party(node: Node, account: str) -> str:
-    known = node.store.party(account)
-    return known[1] if known else said("somebody not known here")
+    def _thing(self, asset: str) -> str:
+        known = self.node.store.rows("SELECT name FROM assets WHERE id = ?", asset)
+        return str(known[0][0]) if known else said("something not known here")
+
+    def _party(self, account: str) -> str:
+        known = self.node.store.party(account)
+        return known[1] if known else said("somebody not known here")
 
 
 def _since(node: Node, wanted: Wanted) -> Wanted:
@@ -125,27 +141,30 @@ def _since(node: Node, wanted: Wanted) -> Wanted:
 
 def _one_by_one(node: Node, run: str, wanted: Wanted) -> Found[Row]:
     """Each use by itself, as a file has them."""
-    return uses.listed(node, _since(node, wanted), run=run).map(lambda use: _row(node, use, None))
+    names = Names(node)
+    return uses.listed(node, _since(node, wanted), run=run).map(lambda use: _row(names, use, None, None))
 
 
 def _rows(node: Node, run: str, wanted: Wanted) -> Found[Row]:
-    runs = [name for name, one in actions().items() if one.in_run]
-    found = uses.listed(node, _since(node, wanted), runs=runs, run=run)
+    in_run = [name for name, one in actions().items() if one.in_run]
+    found = uses.listed(node, _since(node, wanted), runs=in_run, run=run)
     anchored = logbook.anchored_if_known(node) if found.rows else 0
-    return found.map(lambda use: _row(node, use, anchored, whole=not run and use.action in runs))
+    whole = [] if run else [(use.grant, use.action) for use in found.rows if use.action in in_run]
+    runs, names = uses.runs(node, whole, MOST_ROUNDS), Names(node)
+    return found.map(lambda use: _row(names, use, anchored, runs.get((use.grant, use.action))))
 
 
-def _row(node: Node, use: Use, anchored: int | None, *, whole: bool = False) -> Row:
-    times, units = uses.under(node, use.grant) if whole else (1, use.units)
+def _row(names: Names, use: Use, anchored: int | None, run: uses.Run | None) -> Row:
+    own = use.provider == names.node.account
     return Row(
         use=use,
-        sentence=sentence(node, use),
-        owner=said("you") if use.provider == node.account else _party(node, use.provider),
+        sentence=_sentence(names, use.action, use.holder, use.asset),
+        owner=said("you") if own else names.party(use.provider),
         at=use.issued_at,
-        units=units,
+        units=run.units if run else use.units,
         state=_state(use, anchored),
-        times=times,
-        rounds=uses.of_run(node, use.grant, MOST_ROUNDS) if whole and times > 1 else (),
+        times=run.times if run else 1,
+        rounds=run.newest if run else (),
     )
 
 
@@ -180,36 +199,29 @@ _FILED = (
 
 def latest(host: Host) -> list[dict[str, Any]]:
     """The latest uses on either side, a training run's rounds as one."""
-    node = host.node
+    names = Names(host.node)
     return [
         {
-            "said": _sentence(node, row.action, row.holder, row.asset),
+            "said": _sentence(names, row.action, row.holder, row.asset),
             "at": row.at,
             "times": row.times,
             "whole": row.whole,
             "units": row.units,
         }
-        for row in uses.rows(node, {}, LATEST)
+        for row in uses.rows(names.node, {}, LATEST)
     ]
 
 
 def sentence(node: Node, use: Use) -> Markup:
     """`Northside Research trained on Breast Cancer Part 1`."""
-    return _sentence(node, use.action, use.holder, use.asset)
+    return _sentence(Names(node), use.action, use.holder, use.asset)
 
 
-def _sentence(node: Node, action: str, holder: str, asset: str) -> Markup:
-    if holder == node.account:
-        return happened(action, what=_what(node, asset))
-    return happened(action, who=_who(node, holder), what=_what(node, asset))
-
-
-def _who(node: Node, account: str) -> Markup:
-    return named(_party(node, account), 50)
-
-
-def _what(node: Node, asset: str) -> Markup:
-    return Markup("<b>{}</b>").format(named(_thing(node, asset), 60))
+def _sentence(names: Names, action: str, holder: str, asset: str) -> Markup:
+    what = Markup("<b>{}</b>").format(named(names.thing(asset), 60))
+    if holder == names.node.account:
+        return happened(action, what=what)
+    return happened(action, who=named(names.party(holder), 50), what=what)
 
 
 def happened(action: str, **parts: Markup) -> Markup:
