@@ -5,6 +5,7 @@ A dispute is of a run whose builder stated other values than this node computed,
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -23,11 +24,13 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.tables import Column, Empty, Filter, Found, Link, Table, Tag, Wanted
 from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = findings.DOING | {"grants": said("asking the owners"), "open": said("opening the test")}
 """Steps of a job as the console says them."""
-MOST_DONE = 50
+MOST_SEARCHED = 500
+"""The newest jobs, whose names are looked through."""
 _FIELDS = {
     "values": said("other values"),
     "errors": said("other errors of the values"),
@@ -40,15 +43,51 @@ _FIELDS = {
 
 
 def overview(visit: Visit) -> Response:
-    """Jobs, the newest first, those that are not done before others."""
-    found = visit.host.part(Jobs).overview()[::-1]
-    rows = [
-        {**job, "doing": _doing(job), "stands": _stands(job), "over": job["step"] == "done"} for job in found
-    ]
-    return visit.show(
-        "jobs.html",
-        coming=[row for row in rows if not row["over"]],
-        done=[row for row in rows if row["over"]][:MOST_DONE],
+    """Jobs, the newest first."""
+    table = Table(
+        said("Under way"),
+        (
+            Column("name", said("Name"), lambda row: Link(f"/jobs/{row['id']}", row["name"])),
+            Column("doing", said("Step"), _doing, csv=_doing),
+            Column("state", said("State"), _tag, csv=lambda row: _tag(row).word),
+            Column("owners", said("Owners"), align="end"),
+            Column("model", said("Model"), _model, csv=lambda row: row["model"]),
+        ),
+        partial(_rows, visit),
+        filters=(
+            Filter(
+                "state",
+                said("State"),
+                said("any"),
+                (("going", said("being made")), ("ended", said("ended"))),
+            ),
+        ),
+        empty=Empty(
+            said("Nothing is under way"),
+            said(
+                "Choose data of several owners, say what the model should tell, and see what it comes to before"
+                " anything is asked or paid."
+            ),
+            "/train" if visit.may(Power.PAY) else "",
+            said("Train a model"),
+        ),
+    )
+    return visit.show("jobs.html", listed=table.shown(visit))
+
+
+def _rows(visit: Visit, wanted: Wanted) -> Found[dict[str, Any]]:
+    return kept.listed(visit.node, wanted).map(visit.host.part(Jobs).get)
+
+
+def _tag(row: dict[str, Any]) -> Tag:
+    if row["step"] == "done":
+        return Tag(said("done"), "good")
+    return Tag(*_stands(row))
+
+
+def _model(row: dict[str, Any]) -> Link | None:
+    return (
+        Link(f"/assets/{row['model']}", said("The model")) if row["step"] == "done" and row["model"] else None
     )
 
 
@@ -70,11 +109,10 @@ def _stands(job: dict[str, Any]) -> tuple[str, str]:
 
 def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     """Jobs by name, the newest first."""
-    return [
-        Hit(job["name"], said("Training"), f"/jobs/{job['id']}", _doing(job))
-        for job in visit.host.part(Jobs).overview()[::-1]
-        if all(word in job["name"].casefold() for word in words)
-    ][:most]
+    newest = kept.newest(visit.node, MOST_SEARCHED)
+    found = [one["id"] for one in newest if all(word in one["name"].casefold() for word in words)][:most]
+    jobs = map(visit.host.part(Jobs).get, found)
+    return [Hit(job["name"], said("Training"), f"/jobs/{job['id']}", _doing(job)) for job in jobs]
 
 
 def job(visit: Visit) -> Response:

@@ -10,7 +10,9 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core import epsilons, money
+from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.core.ids import is_id_shaped
 from freehold.core.texts import said
 from freehold.features.data import finding
 from freehold.features.identity import peers
@@ -71,7 +73,7 @@ class Draft:
 
 
 _PLACED = "placed_orders"
-MOST_OFFERED = 500
+MOST_OFFERED = 150
 """Datasets that are put into groups, the newest that mention what was typed."""
 
 
@@ -80,7 +82,10 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
     node, form = visit.node, visit.form
     chosen = form.chosen("asset") or [visit.query.get("with", "")]
     text = visit.query.get("q", "")[:100]
-    groups = _groups(node, text)
+    offered = listed.assets(
+        node, text=text, kind="dataset", offered=True, valid_at=node.now(), limit=MOST_OFFERED
+    )
+    groups = _groups(node, [*_missing(node, chosen, offered), *offered[::-1]])
     allowed = [row["epsilon_run_micro"] for group in groups for row in group["rows"] if row["id"] in chosen]
     return visit.show(
         "train.html",
@@ -88,6 +93,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         groups=groups,
         chosen=chosen,
         text=text,
+        more=MOST_OFFERED if offered.earlier else 0,
         typed={key: form.text(key) for key in TYPED} if error else {},
         ticked={key: bool(form.chosen(key)) if error else USUAL.get(key) is True for key in TICKED},
         usual=USUAL,
@@ -99,13 +105,17 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
     )
 
 
-def _groups(node: Node, text: str) -> list[dict[str, Any]]:
+def _missing(node: Node, chosen: list[str], offered: list[Asset]) -> list[Asset]:
+    """What is ticked already and not among those that are listed."""
+    known = {one.id for one in offered}
+    left = [one for one in chosen[:MAX_OWNERS] if is_id_shaped(one) and one not in known]
+    return [asset for asset in map(node.asset, filter(node.store.has, left)) if asset.asset_kind == "dataset"]
+
+
+def _groups(node: Node, offered: list[Asset]) -> list[dict[str, Any]]:
     """Datasets with equal columns and label, which is what can be trained on together."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    found = listed.assets(
-        node, text=text, kind="dataset", offered=True, valid_at=node.now(), limit=MOST_OFFERED
-    )
-    for row in [finding.describe(node, asset) for asset in found[::-1]]:
+    for row in [finding.describe(node, asset) for asset in offered]:
         columns = row["columns"]
         if columns and row["label"] is not None:
             key = (tuple(columns), row["label"])
