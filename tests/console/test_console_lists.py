@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import big_store
+import pytest
 from console_node import Console
 
 from freehold.kernel.databases import opening
@@ -18,6 +19,7 @@ def names(page: Any) -> list[str]:
     return page.locator("table.list td.lead").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_a_long_list(console: Console, tmp_path: Path) -> None:
     account = console.account
     console.stop()

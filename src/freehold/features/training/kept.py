@@ -17,7 +17,6 @@ from freehold.features.models import kept as models
 from freehold.features.training.rules.record import Round, RunPlan, parse_round
 from freehold.features.training.tables import ENDED
 from freehold.kernel.node import Node
-from freehold.kernel.selecting import Found, Selection, Wanted, page
 from freehold.kernel.store import Transaction
 
 _MOST = "most:"
@@ -51,21 +50,10 @@ def jobs(node: Node) -> dict[str, Job]:
     return _read(node.store.rows("SELECT id, record FROM jobs ORDER BY id"))
 
 
-STATES = {"going": "NOT ended", "ended": "ended"}
-
-
-def listed(node: Node, wanted: Wanted) -> Found[str]:
-    """Ids of a page of jobs, the newest first; `state` is one of `STATES`."""
-    found = Selection("id", "jobs", "rowid")
-    if state := wanted.filter("state"):
-        found = found.only(STATES[state])
-    return page(node.store, found, wanted).map(lambda row: str(row[0]))
-
-
-def newest(node: Node, most: int) -> list[Job]:
-    """The newest jobs as they are kept."""
-    rows = node.store.rows("SELECT id, record FROM jobs ORDER BY rowid DESC LIMIT ?", most)
-    return [{**json.loads(record), "id": str(job_id)} for job_id, record in rows]
+def newest(node: Node) -> list[Job]:
+    """Every job with its id, the newest first."""
+    found = [{**one, "id": job_id} for job_id, one in jobs(node).items()]
+    return sorted(found, key=lambda one: int(one["started_at"]), reverse=True)
 
 
 def going_on(node: Node) -> dict[str, Job]:

@@ -22,6 +22,7 @@ from freehold.features.training.tables import ENDED
 from freehold.kernel.feature import Reminder
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
+from freehold.kernel.selecting import among
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.tables import Column, Empty, Filter, Found, Link, Table, Tag, Wanted
@@ -29,8 +30,6 @@ from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = findings.DOING | {"grants": said("asking the owners"), "open": said("opening the test")}
 """Steps of a job as the console says them."""
-MOST_SEARCHED = 500
-"""The newest jobs, whose names are looked through."""
 _FIELDS = {
     "values": said("other values"),
     "errors": said("other errors of the values"),
@@ -54,6 +53,7 @@ def overview(visit: Visit) -> Response:
             Column("model", said("Model"), _model, csv=lambda row: row["model"]),
         ),
         partial(_rows, visit),
+        search=said("Name"),
         filters=(
             Filter(
                 "state",
@@ -76,7 +76,15 @@ def overview(visit: Visit) -> Response:
 
 
 def _rows(visit: Visit, wanted: Wanted) -> Found[dict[str, Any]]:
-    return kept.listed(visit.node, wanted).map(visit.host.part(Jobs).get)
+    """A page of them; jobs are few, and only those of the page are looked into."""
+    state = wanted.filter("state")
+    chosen = [one for one in kept.newest(visit.node) if state in ("", _state_of(one))]
+    found = among(chosen, wanted, {}, said=lambda one: str(one["name"]), key=lambda one: str(one["id"]))
+    return found.map(lambda one: visit.host.part(Jobs).get(one["id"]))
+
+
+def _state_of(one: dict[str, Any]) -> str:
+    return "ended" if one["step"] == "done" else "going"
 
 
 def _tag(row: dict[str, Any]) -> Tag:
@@ -109,7 +117,7 @@ def _stands(job: dict[str, Any]) -> tuple[str, str]:
 
 def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     """Jobs by name, the newest first."""
-    newest = kept.newest(visit.node, MOST_SEARCHED)
+    newest = kept.newest(visit.node)
     found = [one["id"] for one in newest if all(word in one["name"].casefold() for word in words)][:most]
     jobs = map(visit.host.part(Jobs).get, found)
     return [Hit(job["name"], said("Training"), f"/jobs/{job['id']}", _doing(job)) for job in jobs]
