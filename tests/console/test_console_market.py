@@ -439,7 +439,7 @@ def test_a_file_of_rows_is_asked_in_several_calls_for_a_price_that_was_said(
     page.goto(f"{buyer.url}assets/{market.model}")
     page.get_by_role("link", name="Ask with a file or several rows").click()
     for rows, said in (
-        ("", "no rows were given"),
+        ("", "No rows were given"),
         ("pulse;pressure;glucose\n1;x;3\ny;2;3\n", "B2): 'x' is not"),
     ):
         page.get_by_label("Rows, one a line").fill(rows)
