@@ -152,6 +152,30 @@ def test_who_is_removed_is_out_at_once_and_a_new_role_counts_at_the_next_request
     assert "Rita" in shown, "what they did stays"
 
 
+@pytest.mark.parametrize(
+    ("path", "lost"),
+    [("/settings/people/role", {"role": "auditor"}), ("/settings/people/remove", {}), ("/settings/people/reset", {})],
+)  # fmt: skip
+def test_a_form_that_arrives_while_its_sender_loses_the_role_does_nothing(node, path, lost):
+    name = {"role": "Sanna", "remove": "Selma", "reset": "Signe"}[path.rsplit("/", 1)[1]]
+    person, boss = invited(node, name, Role.FINANCE), owner(node)
+    token, form = person.token, {"content-type": "application/x-www-form-urlencoded"}
+    assert person.act("/collect").headers["location"] == "/console/collected"
+    before = node.api("/people")
+
+    def slowly() -> Iterator[bytes]:
+        yield f"csrf={token}".encode()
+        time.sleep(0.3)
+        assert boss.act(path, person=name, **lost).status_code == 303
+        yield b"&x=typed"
+
+    late = person.post("/console/collect", content=slowly(), headers=form)
+    assert (late.status_code, late.headers["location"]) == (303, "/console/enter")
+    assert node.api("/people") != before
+    who = next(one for one in re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)', boss.get("/console/trail").text) if one[1] == name)[0]  # fmt: skip
+    assert boss.get(f"/console/trail?format=csv&who={who}").text.count("Collected earnings") == 1
+
+
 def test_a_reset_ends_sessions_and_the_password_of_before(node):
     person, inviting = invited(node, "Otto", Role.DECIDER), owner(node)
     inviting.act("/settings/people/reset", person="Otto")

@@ -1,6 +1,7 @@
 """Numbers, dates and texts as other countries write them, and workbooks: read right, said, or asked about."""
 
 import datetime as dt
+import io
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data import workbooks
 from freehold.features.data.rules import sources
 from freehold.features.data.rules.profile import profile
 from freehold.features.data.rules.reading import distinct, read
@@ -205,6 +207,25 @@ def test_a_workbook_made_to_fill_the_memory_is_refused_soon(tmp_path, content):
     with pytest.raises(InvalidTable, match=r"bomb\.xlsx"):
         distinct(path, "y")
     assert time.monotonic() - began < 60
+
+
+_LONG = "a" * 3_000
+_REPEATED = f"<table:table-cell table:number-columns-repeated='9' office:value-type='string'><text:p>{_LONG}</text:p></table:table-cell>"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        made.xlsx({"P": made.rows([[_LONG] * 9] * 50)}),
+        made.ods(f"<table:table table:name='T'><table:table-row table:number-rows-repeated='50'>{_REPEATED}</table:table-row></table:table>"),
+    ],
+    ids=["xlsx", "ods"],
+)  # fmt: skip
+def test_what_a_workbook_unpacks_to_is_no_larger_than_a_table_may_be(content):
+    with pytest.raises(InvalidTable, match="takes too much memory"):
+        workbooks.first_sheet(io.BytesIO(content), "bomb.xlsx", Limits(size_bytes=1_000_000))
+    whole = workbooks.first_sheet(io.BytesIO(content), "bomb.xlsx", Limits(size_bytes=2_000_000))
+    assert len(whole.text) < 2_000_000
 
 
 def test_an_open_document_is_read(tmp_path):

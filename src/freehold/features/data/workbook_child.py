@@ -48,7 +48,14 @@ def main() -> None:
         rows.pop()
     say({"sheet": name, "sheets": sheets, "corner": sheet.start})
     text = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=False)
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([cell(one) for one in row] for row in rows)
+    table, left = csv.writer(text, quoting=csv.QUOTE_ALL), wanted["bytes"]
+    for row in rows:
+        shown = [cell(one) for one in row]
+        # one long text that is stored once may stand in every cell
+        left -= sum(len(one.encode(errors="replace")) + 3 for one in shown)
+        if left < 0:
+            sys.exit(1)
+        table.writerow(shown)
     text.flush()
 
 

@@ -79,6 +79,7 @@ def _read(data: bytes, file: str, wanted: str, cells: int, limits: Limits) -> tu
         "sheet": wanted,
         "cells": cells,
         "columns": limits.columns + 64,
+        "bytes": limits.size_bytes,
         "seconds": _CPU_SECONDS,
         "memory": _MEMORY_BYTES,
     }

@@ -53,6 +53,14 @@ _log = logging.getLogger("freehold")
 _SOMETHING = said("Sent a form")
 
 
+class _Over(Exception):
+    """A session ended while its form arrived."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
+
+
 class Console:
     """All pages of one node."""
 
@@ -129,6 +137,8 @@ class Console:
                 return await self._perform(request, page, visit)
             except Answered as other:
                 return other.response
+            except _Over as over:
+                return self._wait(request, over.form)
             except ClientDisconnect:
                 return Response(status_code=400)
             except FreeholdError as error:
@@ -143,6 +153,10 @@ class Console:
         if not visit.may(page.needs):
             raise NoPower.to(page.needs)
         form = await self._form(request, page, visit.session.csrf)
+        if page.method == "POST" and self.entering.session(request) is not visit.session:
+            # while it arrived they were removed, had their role changed or logged out
+            form.close()
+            raise _Over(form)
         try:
             done = await run_in_threadpool(_do, page, replace(visit, form=form))
         except BaseException:
@@ -162,15 +176,19 @@ class Console:
 
     async def _ask(self, request: Request, page: Page) -> Response:
         """To the log-in page; what was posted waits for its author."""
-        answer = self.entering.ask(request)
         if page.method != "POST":
-            return answer
+            return self.entering.ask(request)
         try:
             form = await self._form(request, page, None)
         except FreeholdError:
-            return answer
+            return self.entering.ask(request)
         except ClientDisconnect:
             return Response(status_code=400)
+        return self._wait(request, form)
+
+    def _wait(self, request: Request, form: Form) -> Response:
+        """To the log-in page; the form waits there."""
+        answer = self.entering.ask(request)
         author = self.sessions.author(form.secret(TOKEN_FIELD))
         cookie, known = self.entering.cookie(request), author is not None
         if author is None and cookie:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class Draft:
     upload: Upload
     preview: dict[str, Any]
     """What it would come to."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """One request at a time places it."""
 
     def close(self) -> None:
         """Delete the uploaded test table."""
@@ -208,9 +211,8 @@ def _numbers(form: Form) -> dict[str, Any]:
 
 def review(visit: Visit) -> Response:
     """What it costs, whom, and what happens, before anything does; where that was long ago, the job it became."""
-    placed = visit.session.kept.get(_PLACED, {})
-    if visit.params["draft"] in placed:
-        return visit.go(f"/jobs/{placed[visit.params['draft']]}")
+    if job_id := _job(visit):
+        return visit.go(f"/jobs/{job_id}")
     draft, node = _kept(visit), visit.node
     preview, order = draft.preview, draft.order
     rows = [finding.describe(node, node.asset(one)) for one in order.assets]
@@ -232,8 +234,17 @@ def review(visit: Visit) -> Response:
 
 
 def start(visit: Visit) -> Response:
-    """Place the order."""
+    """Place the order; a form that is sent twice is one order."""
+    if job_id := _job(visit):
+        return visit.go(f"/jobs/{job_id}")
     draft = _kept(visit)
+    with draft.lock:
+        return _start(visit, draft)
+
+
+def _start(visit: Visit, draft: Draft) -> Response:
+    if job_id := _job(visit):
+        return visit.go(f"/jobs/{job_id}")
     order = draft.order.model_copy(update={"at_most_units": paying.agreed(visit)})
     job_id = visit.host.part(Jobs).start(order)
     visit.session.kept.pop("order", None)
@@ -243,6 +254,11 @@ def start(visit: Visit) -> Response:
     return visit.go(
         f"/jobs/{job_id}", said("Training has begun. You can leave this page; it goes on by itself.")
     )
+
+
+def _job(visit: Visit) -> str:
+    """The job that the order became; empty where it was not placed."""
+    return str(visit.session.kept.get(_PLACED, {}).get(visit.params["draft"], ""))
 
 
 def _kept(visit: Visit) -> Draft:
