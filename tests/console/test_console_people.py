@@ -172,6 +172,7 @@ def test_a_form_that_arrives_while_its_sender_loses_the_role_does_nothing(node, 
     late = person.post("/console/collect", content=slowly(), headers=form)
     assert (late.status_code, late.headers["location"]) == (303, "/console/enter")
     assert node.api("/people") != before
+    boss.get("/console/settings/people")  # which shows the code of a reset
     who = next(one for one in re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)', boss.get("/console/trail").text) if one[1] == name)[0]  # fmt: skip
     assert boss.get(f"/console/trail?format=csv&who={who}").text.count("Collected earnings") == 1
 
