@@ -86,7 +86,7 @@ class Tested(Shape):
 
 
 class ShowNotifications(Nothing):
-    """Show where notifications go and what of; never a password or secret."""
+    """Show where notifications go and what of, without secrets."""
 
 
 Short = Annotated[str, Field(max_length=300)]

@@ -493,7 +493,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         return self._perform(proof_wire.EVIDENCE, **locals())
 
     def notifications(self) -> notifications_wire.Notifications:
-        """Show where notifications go and what of; never a password or secret."""
+        """Show where notifications go and what of, without secrets."""
         return self._perform(notifications_wire.SHOW)
 
     def set_notifications(
