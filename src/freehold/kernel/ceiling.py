@@ -18,7 +18,7 @@ from freehold.chain.answers import read_number
 from freehold.chain.errors import RpcError
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.core.ids import hash_bytes
-from freehold.core.money import DECIMALS, dollars, typed, unasked
+from freehold.core.money import DECIMALS, typed, unasked
 from freehold.core.texts import Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.kernel import settings as settings_file
@@ -37,14 +37,10 @@ IN_ALL = "max_total"
 _TOGETHER = ("spend_per_day_micro", IN_ALL)
 """Limits of several acts, of which earlier ones take their part."""
 _WORDS = {
-    "spend_per_act_micro": ("for one act", "Raise it: freehold spending --per-act DOLLARS."),
-    "spend_per_day_micro": ("in 24 hours", "Raise it: freehold spending --per-day DOLLARS."),
-    "--max": ("for one act", "Give a larger --max."),
-    IN_ALL: ("in all", "Give a larger max_total."),
-    _UNASKED: (
-        "for one act that nothing was said of",
-        "Allow it this once: --max {units}. Or say what one act may take: freehold spending --per-act DOLLARS.",
-    ),
+    "spend_per_act_micro": (said("for one act"), said("Raise it: freehold spending --per-act DOLLARS.")),
+    "spend_per_day_micro": (said("in 24 hours"), said("Raise it: freehold spending --per-day DOLLARS.")),
+    "--max": (said("for one act"), said("Give a larger --max.")),
+    IN_ALL: (said("in all"), said("Give a larger max_total.")),
 }
 _CALLS = {"deposit": "Channels.openWithAuthorization", "purchase": "Market.buyWithAuthorization"}
 
@@ -102,13 +98,15 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
     limits = _limits(node, act)
     if units and not limits:
         deposit = shown.get("deposit_units", 0)
-        aside = f", and {dollars(deposit)} set aside for this and later calls," if deposit else ""
-        raise SpendingUnset(
-            said(
-                "this takes {units}{aside} and nothing says yet what this node may spend",
+        told = said("this takes {units} and nothing says yet what this node may spend", units=Units(units))
+        if deposit:
+            told = said(
+                "this takes {units}, and {deposit} set aside for this and later calls, and nothing says yet what this node may spend",
                 units=Units(units),
-                aside=aside,
-            ),
+                deposit=Units(deposit),
+            )
+        raise SpendingUnset(
+            told,
             hint=said(
                 "Allow it this once: --max {units}. Or for good, in any 24 hours: freehold spending --per-day {day}{home}",
                 units=typed(units),
@@ -361,7 +359,14 @@ def _time(node: Node, block: str) -> int:
 
 
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
-    what, how = _WORDS[name]
+    if name == _UNASKED:
+        what = said("for one act that nothing was said of")
+        how = said(
+            "Allow it this once: --max {units}. Or say what one act may take: freehold spending --per-act DOLLARS.",
+            units=typed(units),
+        )
+    else:
+        what, how = _WORDS[name]
     return SpendingRefused(
         said(
             "this takes {units}; at most {most} {what} are allowed, {left} of it left",
@@ -370,7 +375,7 @@ def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
             what=what,
             left=Units(left),
         ),
-        hint=said("Nothing was paid. {advice}", advice=how.format(units=typed(units))),
+        hint=said("Nothing was paid. {advice}", advice=how),
         limit=name,
         most_units=most,
         left_units=left,

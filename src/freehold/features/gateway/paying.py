@@ -105,7 +105,7 @@ class Transfers:
         node, pool = self._node, pool_of(asset)
         spending.require_pool(node, pool)
         cost = price_of(asset.terms, len(json.loads(body)["rows"]))
-        require_dollars(node, "the call takes", cost)
+        require_dollars(node, said("the call takes"), cost)
         record = {
             "pool": "0x" + pool.hex(),
             "units": cost,

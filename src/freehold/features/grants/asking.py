@@ -159,12 +159,21 @@ def still_waiting(pending: list[dict[str, Any]]) -> GrantWaiting:
     """One error for all requests that stand between a training job and its grants."""
     silent = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "waiting"]
     offers = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "countered"]
-    told = [f"not answered yet: {', '.join(silent)}"] if silent else []
-    told += [f"other terms offered by: {', '.join(offers)}"] if offers else []
-    hint = "See the offer: freehold grants requests. " if offers else ""
+    names = {"silent": ", ".join(silent), "offers": ", ".join(offers)}
+    if silent and offers:
+        told = said(
+            "owners decide by hand; not answered yet: {silent}; other terms offered by: {offers}", **names
+        )
+    elif offers:
+        told = said("owners decide by hand; other terms offered by: {offers}", **names)
+    else:
+        told = said("owners decide by hand; not answered yet: {silent}", **names)
+    hint = said("This node asks again by itself and goes on once they agree.")
+    if offers:
+        hint = said("See the offer: freehold grants requests. {then}", then=hint)
     return GrantWaiting(
-        said("owners decide by hand; {told}", told="; ".join(told)),
-        hint=said("{hint}This node asks again by itself and goes on once they agree.", hint=hint),
+        told,
+        hint=hint,
         asked=pending,
     )
 

@@ -311,7 +311,7 @@ def _buy(
             hint=said("Nothing was paid. Look for another offer."),
             token=offer.token,
         )
-    require_dollars(node, "the grant costs", offer.price_units)
+    require_dollars(node, said("the grant costs"), offer.price_units)
     until = ceiling.reserve(node, act, Payment(nonce, offer.price_units, "grant", grant.asset))
     valid = (0, min(until, grant.terms.expires_at))
     # the owner may have forgotten it by the next time: it is this one that goes on, not another

@@ -48,7 +48,7 @@ def keep(node: Node, record: Record) -> None:
 def require_token(node: Node, asset: Asset) -> None:
     """Asset and pool use the token that this node pays with. Raises OtherToken: nothing was signed."""
     if asset.terms.token != node.token:
-        raise _other_token(node, f"{asset.name} is priced in the token", asset.terms.token)
+        raise _other_token(node, said("{name} is priced in the token", name=asset.name), asset.terms.token)
 
 
 def require_pool(node: Node, pool: bytes) -> None:
@@ -56,14 +56,14 @@ def require_pool(node: Node, pool: bytes) -> None:
     pool_token = str(node.chain.read("Revenue", "poolOf", pool)[0]).lower()
     if int(pool_token, 16) == 0:
         raise _other_token(
-            node, "the model has no pool on this chain, and a pool of none pays in", pool_token
+            node, said("the model has no pool on this chain, and a pool of none pays in"), pool_token
         )
     if pool_token != node.token:
-        raise _other_token(node, "the model's pool pays in", pool_token)
+        raise _other_token(node, said("the model's pool pays in"), pool_token)
 
 
 def _other_token(node: Node, told: str, token: str) -> OtherToken:
-    hint = "Nothing was paid. Look for another offer."
+    hint = said("Nothing was paid. Look for another offer.")
     return OtherToken(
         said("{told} {token}, this node pays with {own}", told=told, token=token, own=node.token),
         hint=hint,
@@ -161,7 +161,7 @@ def _open(node: Node, record: Record, act: Act) -> None:
     amount = int(record["amount_units"])
     channel = hash_bytes(record["channel"])
     require_pool(node, hash_bytes(record["pool"]))
-    require_dollars(node, "the channel takes", amount)
+    require_dollars(node, said("the channel takes"), amount)
     until = ceiling.reserve(node, act, Payment(record["channel"], amount, "deposit", record["model"]))
     node.send(
         "Channels",
@@ -202,7 +202,7 @@ def make_room(
 
 def _top_up(node: Node, record: Record, act: Act) -> Record:
     amount, nonce = int(record["top_up"]["amount_units"]), _top_up_nonce(record)
-    require_dollars(node, "the channel takes", amount)
+    require_dollars(node, said("the channel takes"), amount)
     until = ceiling.reserve(node, act, Payment("0x" + nonce.hex(), amount, "top-up", record["model"]))
     node.send(
         "Channels",

@@ -46,7 +46,7 @@ def checked(given: Sequence[str], file: str) -> tuple[str, ...]:
         )
     for position, name in enumerate(names, start=1):
         if fault := _fault(name):
-            hint = _of_blank(names, position) if not name else "Rename it in the first line."
+            hint = _of_blank(names, position) if not name else said("Rename it in the first line.")
             raise InvalidTable(
                 said(
                     "{file}: column {position} has no usable name: it {fault}",
@@ -59,10 +59,12 @@ def checked(given: Sequence[str], file: str) -> tuple[str, ...]:
             )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        row = " If the first line is a row, write names above it." if is_number(twice[0]) else ""
+        hint = said("Rename one of them.")
+        if is_number(twice[0]):
+            hint = said("Rename one of them. If the first line is a row, write names above it.")
         raise InvalidTable(
             said("{file} has two columns named '{twice}'", file=file, twice=twice[0]),
-            hint=said("Rename one of them.{row}", row=row),
+            hint=hint,
             column=twice[0],
         )
     return tuple(names)
@@ -71,22 +73,31 @@ def checked(given: Sequence[str], file: str) -> tuple[str, ...]:
 def _fault(name: str) -> str:
     """What keeps a name from being used, as a sentence goes on; empty if nothing does."""
     if not name:
-        return "is blank"
+        return said("is blank")
     if len(name) > MAX_NAME:
-        return f"is {len(name):,} characters long, and at most {MAX_NAME} are kept; it begins {name[:20]!a}"
+        return said(
+            "is {length} characters long, and at most {most} are kept; it begins {start}",
+            length=len(name),
+            most=MAX_NAME,
+            start=ascii(name[:20]),
+        )
     unseen = next((one for one in name if not one.isprintable()), "")
-    return f"holds U+{ord(unseen):04X}, which cannot be seen: {name!a}" if unseen else ""
+    if unseen:
+        return said(
+            "holds {code}, which cannot be seen: {name}", code=f"U+{ord(unseen):04X}", name=ascii(name)
+        )
+    return ""
 
 
 def _of_blank(names: Sequence[str], position: int) -> str:
     """What to do about a blank name, from where it stands among the others."""
     if len(names) > 2 and names[0] and not any(names[1:]):
-        return "The first line reads like a title: take it out, so that the names come first."
+        return said("The first line reads like a title: take it out, so that the names come first.")
     if position == 1:
-        return "An index without a name, as pandas writes it, is left out by to_csv(..., index=False)."
+        return said("An index without a name, as pandas writes it, is left out by to_csv(..., index=False).")
     if position == len(names):
-        return "A comma at the end of each line makes such a column: take it away, or name the column."
-    return "Name each column in the first line."
+        return said("A comma at the end of each line makes such a column: take it away, or name the column.")
+    return said("Name each column in the first line.")
 
 
 def is_index(name: str) -> bool:
@@ -170,19 +181,29 @@ def difference(
     ("has the columns in another order, from 'dose' on, its column 1, where 'age' was agreed", 'dose')
     """
     if label != wanted_label:
-        return f"has the label '{label}', not '{wanted_label}'", wanted_label
+        return said("has the label '{label}', not '{wanted}'", label=label, wanted=wanted_label), wanted_label
     missing = [name for name in wanted if name not in set(columns)]
     extra = [name for name in columns if name not in set(wanted)]
-    told = []
-    if missing:
-        near = close(missing[0], extra)
-        told.append(f"lacks {listed(missing)}" + (f" (it has '{near[0]}')" if near else ""))
-    if extra:
-        told.append(f"has {listed(extra)} in excess")
-    if told:
-        return " and ".join(told), (missing or extra)[0]
+    lacks, excess = _lacks(missing, extra), said("has {extra} in excess", extra=listed(extra))
+    if missing and extra:
+        return said("{lacks} and {excess}", lacks=lacks, excess=excess), missing[0]
+    if missing or extra:
+        return (lacks, missing[0]) if missing else (excess, extra[0])
     for place, (seen, name) in enumerate(zip(columns, wanted, strict=False), start=1):
         if seen != name:
-            order = f"from '{seen}' on, its column {place}, where '{name}' was agreed"
-            return f"has the columns in another order, {order}", seen
+            order = said(
+                "has the columns in another order, from '{seen}' on, its column {place}, where '{name}' was agreed",
+                seen=seen,
+                place=place,
+                name=name,
+            )
+            return order, seen
     return "", ""
+
+
+def _lacks(missing: list[str], extra: list[str]) -> str:
+    """That names are missing, with the one that the first of them may have become."""
+    near = close(missing[0], extra) if missing else []
+    if near:
+        return said("lacks {missing} (it has '{near}')", missing=listed(missing), near=near[0])
+    return said("lacks {missing}", missing=listed(missing))
