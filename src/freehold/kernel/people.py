@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from freehold.core.texts import said
 from freehold.kernel.node import Node
 
 _HEX = re.compile(r"0x[0-9a-f]{8,}")
@@ -17,7 +18,7 @@ def known_as(node: Node, account: str) -> str:
 
 def name_of(node: Node, account: str) -> str:
     """What an account's party calls itself, said to this node's owner."""
-    return "you" if account == node.account else known_as(node, account)
+    return said("you") if account == node.account else known_as(node, account)
 
 
 def thing_name(node: Node, asset_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from freehold.core.texts import said
 from freehold.kernel.words import ActionWord, AssetKind
 
-ASSET_KINDS = (AssetKind("dataset", "a dataset published", said("Dataset")),)
+ASSET_KINDS = (AssetKind("dataset", said("a dataset published"), said("Dataset")),)
 ACTIONS = (
     ActionWord(
         "read",

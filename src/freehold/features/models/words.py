@@ -5,7 +5,7 @@ from __future__ import annotations
 from freehold.core.texts import said
 from freehold.kernel.words import ACCOUNT, COUNT, ID, ActionWord, AssetKind, ClaimKind, many, record
 
-ASSET_KINDS = (AssetKind("model", "a model published", said("Model")),)
+ASSET_KINDS = (AssetKind("model", said("a model published"), said("Model")),)
 ACTIONS = (
     ActionWord(
         "derive",
@@ -18,7 +18,7 @@ CLAIM_KINDS = (
     ClaimKind(
         "release",
         "model asset",
-        "a model released",
+        said("a model released"),
         "`{run, pool, split_root, shares: [{account, shares}], agreements: [claim ids], silent: [accounts],"
         " earlier: [runs that the grants list, of these the first 3,000 in order]}`",
         fields={

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from freehold.core.texts import said
+
 _BOX_WIDTH = 206.0
 _GAP_WIDTH = 60.0
 _ROW_HEIGHT = 62.0
@@ -96,18 +98,27 @@ def draw(lineage: Mapping[str, Any], *, styled: bool = True) -> str:
 
 def rounds(recipe: Any) -> int:
     """How many a model says that its training had; 0 where it says nothing that can be read."""
-    said = recipe.get("rounds") if isinstance(recipe, dict) else 0
-    return said if type(said) is int and said > 0 else 0
+    told = recipe.get("rounds") if isinstance(recipe, dict) else 0
+    return told if type(told) is int and told > 0 else 0
 
 
 def with_rounds(lineage: Mapping[str, Any], model: str, rounds: int, calls: int) -> dict[str, Any]:
     """The same lineage with the training rounds between data and model, and its answers after it."""
-    training = _node("rounds", "round", f"{rounds} rounds", "trained where the data is")
+    training = _node(
+        "rounds", "round", said.many("{n} round", "{n} rounds", n=rounds), said("trained where the data is")
+    )
     nodes = [*sorted(lineage["nodes"], key=lambda node: str(node.get("name"))), training]
     edges = [{**edge, "to": "rounds"} if edge["to"] == model else dict(edge) for edge in lineage["edges"]]
     edges.append({"from": "rounds", "to": model, "role": "training", "weight": _FULL_WEIGHT})
     if calls:
-        nodes.append(_node("answers", "answer", f"{calls} answers", "each with a receipt"))
+        nodes.append(
+            _node(
+                "answers",
+                "answer",
+                said.many("{n} answer", "{n} answers", n=calls),
+                said("each with a receipt"),
+            )
+        )
         edges.append({"from": model, "to": "answers", "role": "answer", "weight": _FULL_WEIGHT})
     return {"nodes": nodes, "edges": edges}
 

@@ -19,14 +19,14 @@ CLAIM_KINDS = (
     ClaimKind(
         "test_commitment",
         "the commitment",
-        "a test table fixed",
+        said("a test table fixed"),
         "by who keeps the test: `{commitment, rows, positives, columns, label}`",
         fields={"commitment": ID, "rows": COUNT, "positives": COUNT, "columns": many(TEXT), "label": TEXT},
     ),
     ClaimKind(
         "training_plan",
         "run",
-        "a training plan",
+        said("a training plan"),
         "`{plan}`: `training.rules.record.RunPlan.to_json()`; its hash is the run id. Then"
         " `Timestamps.stamp(run)`, then the builder anchors its log",
         fields={"plan": {"type": "object"}},
@@ -34,14 +34,14 @@ CLAIM_KINDS = (
     ClaimKind(
         "training_start",
         "run",
-        "a training started",
+        said("a training started"),
         "`{start: {grants: {owner: grant id}}}`: who agreed",
         fields={"start": record(grants=by(ACCOUNT, ID))},
     ),
     ClaimKind(
         "training_round",
         "run",
-        "a round of training",
+        said("a round of training"),
         "`record.round_statement`: `{number, start, previous, missing, commitments: {owner: hash}, absent: {owner:"
         " code}}`; signed once owners committed and before any reveals. `previous` is the hash of the model before"
         " the round, `missing` who did not reveal in the round before",
@@ -57,14 +57,14 @@ CLAIM_KINDS = (
     ClaimKind(
         "test_opening",
         "run",
-        "a test table opened",
+        said("a test table opened"),
         "by who keeps the test: `{commitment, salt, model}`",
         fields={"commitment": ID, "salt": ID, "model": ID},
     ),
     ClaimKind(
         "contribution",
         "run",
-        "contributions measured",
+        said("contributions measured"),
         "`{accounts, values, errors, shares_bps, scores}` as `record.value` gives them, `model` (its hash),"
         " `missing` of the last round",
         fields={
@@ -80,7 +80,7 @@ CLAIM_KINDS = (
     ClaimKind(
         "agreement",
         "run",
-        "an owner's agreement",
+        said("an owner's agreement"),
         "by an owner that recomputed it: `{contribution: claim id}`",
         fields={"contribution": ID},
         names=("contribution",),
@@ -89,7 +89,7 @@ CLAIM_KINDS = (
     ClaimKind(
         "audit",
         "run",
-        "a judge's finding",
+        said("a judge's finding"),
         "by the plan's judge: `{owner, holds, detail}`",
         fields={"owner": ACCOUNT, "holds": {"type": "boolean"}, "detail": TEXT},
     ),

@@ -133,7 +133,7 @@ def _others(node: Node, owners: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _known(node: Node, account: str) -> str:
     name = name_of(node, account)
-    return "a party not known here" if name == account[:10] else name
+    return said("a party not known here") if name == account[:10] else name
 
 
 def accept(visit: Visit) -> Response:
@@ -166,7 +166,7 @@ def counter(visit: Visit) -> Response:
         consent.counter(visit.node, asked)
     except FreeholdError as error:
         return request(visit, error)
-    return visit.go(INBOX, f"Your offer is on its way to {row['holder_name']}.")
+    return visit.go(INBOX, said("Your offer is on its way to {who}.", who=row["holder_name"]))
 
 
 def refuse(visit: Visit) -> Response:
@@ -176,7 +176,7 @@ def refuse(visit: Visit) -> Response:
         consent.refuse(visit.node, row["id"], visit.form.text("reason"))
     except FreeholdError as error:
         return request(visit, error)
-    return visit.go(INBOX, f"Refused. {row['holder_name']} may ask again in a day.")
+    return visit.go(INBOX, said("Refused. {who} may ask again in a day.", who=row["holder_name"]))
 
 
 def asked(visit: Visit) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from freehold.core import epsilons
@@ -17,7 +19,6 @@ from freehold.kernel import uses
 from freehold.kernel.host import Host
 from freehold.kernel.listed import Standing, Stands
 from freehold.kernel.node import Node
-from freehold.kernel.people import name_of
 from freehold.kernel.web.places import Figure, Head, HeadFacts, Link, Section
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit
@@ -34,17 +35,23 @@ def quality(asset: Asset) -> dict[str, Any] | None:
         return None
     right, majority = scores["correct"], scores["majority_correct"]
     return {
-        **worth.percents(scores),
-        "interval": worth.interval(scores["accuracy_bps"]),
-        "auc": f"{scores['auc_ppm'] / PPM:.3f}",
-        "auc_interval": "{:.2f} to {:.2f}".format(*(end / 10_000 for end in scores["auc_bps"])),
+        **worth.shares(scores),
+        "interval": said("{low} to {high}", **_ends(map(Share, scores["accuracy_bps"]))),
+        "auc": round(Decimal(scores["auc_ppm"]) / PPM, 3),
+        "auc_interval": said(
+            "{low} to {high}", **_ends(round(Decimal(end) / 10_000, 2) for end in scores["auc_bps"])
+        ),
         "auc_words": said(
             "Of two test rows, one with the label and one without, it gives the right one the higher likelihood {n} times in 100.",
             n=round(scores["auc_ppm"] * 100 / PPM),
         ),
-        "calibration": f"{scores['calibration_ppm'] / 10_000:.1f}",
+        "calibration": round(Decimal(scores["calibration_ppm"]) / 10_000, 1),
         "better": right > majority,
     }
+
+
+def _ends(found: Iterable[Any]) -> dict[str, Any]:
+    return dict(zip(("low", "high"), found, strict=True))
 
 
 def _head(visit: Visit, asset: Asset) -> HeadFacts:
@@ -110,11 +117,10 @@ def _first(node: Node, asset: Asset, found: dict[str, Any]) -> Text | str:
     one = max(parts, key=lambda part: int(part["share_bps"]), default=None)
     if one is None or not one["name"]:
         return ""
-    return said(
-        "most from {who}: {share}",
-        who=name_of(node, one["account"]) if one["account"] == node.account else one["name"],
-        share=Share(one["share_bps"]),
-    )
+    share = Share(one["share_bps"])
+    if one["account"] == node.account:
+        return said("most from you: {share}", share=share)
+    return said("most from {who}: {share}", who=one["name"], share=share)
 
 
 def _quality(visit: Visit, asset: Asset) -> dict[str, Any]:
@@ -159,7 +165,9 @@ def people(found: dict[str, Any], account: str, right: int | None) -> list[dict[
             **one,
             "you": one["account"] == account,
             "error_bps": one["error_ppm"] // 100,
-            "error": worth.points(one["error_ppm"]) if one["error_ppm"] else "",
+            "error": said("± {n} points", n=round(Decimal(one["error_ppm"]) / 10_000, 1))
+            if one["error_ppm"]
+            else "",
             "changes": _changes(one["without_correct"], right),
         }
         for one in found.get("contribution", [])

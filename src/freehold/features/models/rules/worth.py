@@ -10,7 +10,11 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-ROWS_ALONE = "No owner's part can be told from nothing at this noise, so the shares follow the rows alone."
+from freehold.core.texts import Share, said
+
+ROWS_ALONE = said(
+    "No owner's part can be told from nothing at this noise, so the shares follow the rows alone."
+)
 _SURE = 2
 PPM = 1_000_000
 _Z = 1.959964
@@ -27,13 +31,11 @@ def interval(ends_bps: Iterable[int]) -> str:
     return f"{low / 100:.1f} to {high / 100:.1f} %"
 
 
-def percents(scores: Mapping[str, Any]) -> dict[str, str]:
-    """Right answers and what they stand beside, as people read them."""
+def shares(scores: Mapping[str, Any]) -> dict[str, int]:
+    """Right answers and what they stand beside, as parts of the test rows."""
     rows = scores["rows"]
-    return {name: f"{scores[f'{name}_correct'] / rows:.1%}" for name in ("majority", "single")} | {
-        "right": f"{scores['correct'] / rows:.1%}",
-        "rows": f"{rows:,}",
-    }
+    right = {"right": "correct", "majority": "majority_correct", "single": "single_correct"}
+    return {name: Share(round(scores[key] * 10_000 / rows)) for name, key in right.items()} | {"rows": rows}
 
 
 def is_by_rows(contribution: Iterable[Mapping[str, Any]]) -> bool:

@@ -44,10 +44,11 @@ def worst_case(epsilon_micro: int, delta_exponent: int | None = None, *, rows_ea
 def unit(rows_each: int = 1) -> str:
     """What epsilon is counted for."""
     if rows_each == 1:
-        return f"{EPSILON[:1].upper()}{EPSILON[1:]}."
-    return (
-        f"Epsilon counts taking all rows of one subject away (up to {rows_each});"
-        " swapping a subject for another counts as two."
+        return said("Epsilon counts taking one row away; swapping a row for another counts as two.")
+    return said(
+        "Epsilon counts taking all rows of one subject away (up to {rows});"
+        " swapping a subject for another counts as two.",
+        rows=rows_each,
     )
 
 

@@ -66,6 +66,7 @@ def _source(node: Node, asset_id: str, share_bps: int) -> dict[str, Any]:
         "id": asset_id,
         "name": named(known.name, 60) if known else said("A dataset not known here"),
         "owner": name_of(node, known.owner) if known else "",
+        "mine": known is not None and known.owner == node.account,
         "known": known is not None,
         "share_bps": share_bps,
     }
@@ -82,7 +83,12 @@ def _proof(visit: Visit, asset: Asset) -> dict[str, Any]:
         "anchored": anchored,
         "vouched": position is not None and anchored is not None and position < anchored,
         "signatures": [
-            {"who": name_of(node, one.signer), "by": one.signer, "signature": one.signature}
+            {
+                "who": name_of(node, one.signer),
+                "mine": one.signer == node.account,
+                "by": one.signer,
+                "signature": one.signature,
+            }
             for one in envelope.signatures
         ],
         "newest": found[0].id if found else "",

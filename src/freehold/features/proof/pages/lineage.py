@@ -14,6 +14,7 @@ from freehold.features.proof import lineage_svg, listing, lists
 from freehold.kernel import uses
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.node import Node
+from freehold.kernel.web.formats import tr
 from freehold.kernel.web.tables import Column, Empty, Link, Table, Wanted, moment
 from freehold.kernel.web.visit import Visit, shows
 
@@ -82,7 +83,7 @@ def _found(node: Node, document: str) -> dict[str, Any]:
         one["link"] = _link(node, one)
         if one["kind"] == "dataset" and not node.store.has(one["id"]):
             # a buyer need not know every owner's catalogue
-            one["name"] = "A dataset not known here"
+            one["name"] = said("A dataset not known here")
     return found
 
 
@@ -98,7 +99,8 @@ def _drawn(node: Node, found: dict[str, Any]) -> Markup:
         for one in shown["nodes"]:
             if one["id"] == "answers":
                 one["link"] = f"{CONSOLE_PATH}/uses?thing={asset.id}"
-    return Markup(lineage_svg.draw(shown, styled=False))  # noqa: S704 - every name in it is escaped
+    nodes = [{**one, "name": tr(one["name"]), "owner_name": tr(one["owner_name"])} for one in shown["nodes"]]
+    return Markup(lineage_svg.draw({**shown, "nodes": nodes}, styled=False))  # noqa: S704 - every name in it is escaped
 
 
 def _link(node: Node, one: dict[str, Any]) -> str:

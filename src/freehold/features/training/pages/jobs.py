@@ -142,7 +142,7 @@ def job(visit: Visit) -> Response:
         left_seconds=_left(times, found["rounds"]) if training else None,
         started_at=stored["started_at"],
         privacy=promises.of_use(found) if "plan" in stored else "",
-        scores=worth.percents(found["scores"]) if found["scores"] else None,
+        scores=worth.shares(found["scores"]) if found["scores"] else None,
         problem=readable(node, found["error"]["title"]) if found["error"] else "",
     )
 
@@ -209,7 +209,7 @@ def ask_release(visit: Visit) -> Response:
     found = visit.host.part(Jobs).get(visit.params["job"])
     if found["step"] != "withheld":
         raise NotFound(said("this model is not held back"), hint=said("Look at Models."))
-    return visit.show("release.html", job=found, scores=worth.percents(found["scores"]))
+    return visit.show("release.html", job=found, scores=worth.shares(found["scores"]))
 
 
 def release(visit: Visit) -> Response:
