@@ -17,6 +17,7 @@ from node_world import BUDGET, EPSILON_RUN_MICRO, Party, World, finished, order,
 
 from freehold.core.errors import FreeholdError
 from freehold.features.identity import peers
+from freehold.kernel import reading
 from freehold.log.store import LogStore
 from freehold.log.tree import verify_consistency
 from freehold.shell.backup import restoring, saving
@@ -116,7 +117,7 @@ def test_a_backup_is_one_private_file_that_shows_nothing(owner, saved):
     assert said["account"] == owner.account
     assert said["log"]["size"] >= 2
     assert file.stat().st_mode & 0o077 == 0
-    assert saving.last_made(owner.process.home), "the console goes on asking for one"
+    assert reading.last_backup(owner.process.home), "the console goes on asking for one"
     assert said["size_bytes"] == file.stat().st_size
     data = file.read_bytes()
     for secret in (owner.account.encode(), owner.asset["id"].encode(), b"SQLite format", b"table"):

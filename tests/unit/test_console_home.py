@@ -7,6 +7,7 @@ import pytest
 from freehold.core.times import DAY_SECONDS
 from freehold.features.earnings.ledger import Move
 from freehold.features.earnings.pages import earned
+from freehold.kernel import reading
 from freehold.shell.backup import saving
 from freehold.shell.web.pages.home import trouble
 
@@ -42,13 +43,13 @@ def test_a_network_that_answers_is_not_said_to_be_silent(code):
 
 
 def test_a_backup_counts_from_when_it_was_made(tmp_path):
-    assert saving.last_made(tmp_path) == 0
+    assert reading.last_backup(tmp_path) == 0
     saving.note_made(tmp_path)
     (note,) = tmp_path.iterdir()
     os.utime(note, (5, 5))
-    assert (saving.last_made(tmp_path), note.stat().st_mode & 0o077) == (5, 0)
+    assert (reading.last_backup(tmp_path), note.stat().st_mode & 0o077) == (5, 0)
     saving.note_made(tmp_path)
-    assert saving.last_made(tmp_path) > 5
+    assert reading.last_backup(tmp_path) > 5
 
 
 def test_nothing_yet():
