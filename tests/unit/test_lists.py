@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from freehold.kernel.selecting import Found, Wanted, among
 from freehold.kernel.web import tables
+from freehold.kernel.web.forms import Form
 from freehold.kernel.web.tables import Column, Filter, Listed, Number, Table, decimal, moment
 from freehold.kernel.web.visit import Answered
 from freehold.shell.web.rendering import Rendering
@@ -50,7 +51,8 @@ def table(**changed: Any) -> Table:
 
 
 def visit(query: Mapping[str, str]) -> Any:
-    return SimpleNamespace(query=query, path="/data", session=SimpleNamespace(csrf="token"))
+    session = SimpleNamespace(csrf="token")
+    return SimpleNamespace(query=query, path="/data", session=session, form=Form())
 
 
 def query_of(address: str) -> dict[str, str]:
@@ -65,6 +67,12 @@ def file(made: Table, query: Mapping[str, str]) -> str:
         return b"".join([part async for part in answered.value.response.body_iterator])  # type: ignore[attr-defined]
 
     return asyncio.run(body()).decode()
+
+
+def test_a_form_is_answered_by_its_page_whatever_its_address_asks_for():
+    posted = visit({"format": "csv"})
+    posted.form.fields["csrf"] = ["token"]
+    assert table().shown(posted).found.rows
 
 
 texts = st.text(max_size=30) | st.sampled_from(

@@ -49,7 +49,8 @@ def look_again(visit: Visit) -> Response:
     failed = peers.refresh(visit.host)
     if failed:
         names = ", ".join(row["url"] for row in failed[:3])
-        return visit.go(back, said("Looked everywhere; no answer from {names}.", names=names), "warn")
+        sentence = said("Looked everywhere; no answer from {names}.", names=names)
+        return visit.go(back, sentence, "warn", done=True)
     return visit.go(back, said("Looked at every node; this is what they offer now."))
 
 

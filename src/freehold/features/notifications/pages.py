@@ -31,7 +31,8 @@ class Secrets:
 def overview(visit: Visit, error: FreeholdError | None = None) -> Response:
     """Where notifications go and what of."""
     kept, secrets, shown = channels.load(visit.node), visit.kept(Secrets), setting.shown(visit.node)
-    secret, secrets.made = secrets.made, ""
+    secret = "" if visit.live else secrets.made
+    secrets.made = secrets.made if visit.live else ""
     email = shown["email"] or {"port": 587, "security": "starttls", "to": []}
     typed = {
         name: visit.form.text(name, MOST_URL) if name in visit.form.fields else email.get(name, "")

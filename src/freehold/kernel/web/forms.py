@@ -249,6 +249,8 @@ class _Parts:
         self._name, self._value = "", bytearray()
         self._into: Upload | None = None
         self._passed_over = False
+        self._left = most_bytes + _MULTIPART_OVERHEAD
+        """Of the whole body, which need not say how long it is."""
 
     async def take(self, request: Request, boundary: bytes) -> None:
         from python_multipart.exceptions import MultipartParseError  # noqa: PLC0415
@@ -267,6 +269,9 @@ class _Parts:
         parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
         try:
             async for chunk in _chunks(request):
+                self._left -= len(chunk)
+                if self._left < 0:
+                    raise _too_large(self._most)
                 await run_in_threadpool(parser.write, chunk)
             parser.finalize()
         except MultipartParseError:

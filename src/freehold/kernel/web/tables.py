@@ -190,7 +190,8 @@ class Table:
     def shown(self, visit: Visit) -> Listed:
         """The page that an address asks for. Where it asks for the file, that is the answer to the visit."""
         wanted = self.wanted(visit.query)
-        if visit.query.get(self.named("format")) == "csv":
+        # a form whose address asks for a file is answered by its page all the same
+        if visit.query.get(self.named("format")) == "csv" and not visit.form.fields:
             raise Answered(self.file(wanted))
         found = self.load(wanted)
         if not found.rows and wanted.after:

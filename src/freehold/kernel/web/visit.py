@@ -102,7 +102,7 @@ class Visit:
     theme: str
     """light, dark, or empty for the system's choice."""
     live: bool = False
-    """The page only refreshes itself."""
+    """Nobody is shown the page anew: what is shown once is kept for whoever is."""
     logout_all: Callable[[], None] = field(default=lambda: None)
     check: Callable[[str], None] = field(default=lambda _: None)
     """Raises unless given this node's passphrase; as slow as the log-in for who guesses."""
@@ -156,12 +156,23 @@ class Visit:
         """The page of an asset, at one of its tabs; what a form there could not do, and why."""
         return self.rendering.asset(self, asset, facet, error=error, **values)
 
-    def go(self, path: str, sentence: str = "", kind: str = "good", *, undo: Undo | None = None) -> Response:
-        """On to a page below the console, which then says what was done, and offers to take it back."""
+    def go(
+        self,
+        path: str,
+        sentence: str = "",
+        kind: str = "good",
+        *,
+        undo: Undo | None = None,
+        done: bool | None = None,
+    ) -> Response:
+        """On to a page below the console, which then says what was done, and offers to take it back.
+
+        The trail holds what was `done`: by itself, what is good to hear.
+        """
         # a page that only refreshes itself did nothing; its reader would hear the sentence with another act's
         if sentence and not self.live:
             self.session.say(sentence, kind, undo)
-        to = NotDone if kind == "bad" else RedirectResponse
+        to = RedirectResponse if (kind == "good" if done is None else done) else NotDone
         return to(CONSOLE_PATH + path, status_code=303)
 
 

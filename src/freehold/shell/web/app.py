@@ -128,7 +128,7 @@ class Console:
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            live = "x-freehold-live" in request.headers
+            live = page.method == "GET" and _only_looks(request)
             session = self.entering.session(request, used=not live)
             if session is None or self.door.host is None:
                 return await self._ask(request, page)
@@ -277,6 +277,17 @@ def _back(pages: Iterable[Page]) -> Iterator[Page]:
         while above and above not in looked_at:
             above = above.rpartition("/")[0]
         yield moved(path, above or "/")
+
+
+def _only_looks(request: Request) -> bool:
+    """Whether a page is asked for and not shown: to refresh itself, by HEAD, ahead of time, or as a picture elsewhere."""
+    said = request.headers
+    return (
+        request.method == "HEAD"
+        or "x-freehold-live" in said
+        or "sec-purpose" in said
+        or said.get("sec-fetch-dest", "document") != "document"
+    )
 
 
 def _address(request: Request) -> str:

@@ -117,7 +117,7 @@ def _of_draft(handler: Handler) -> Handler:
             return handler(visit)
         except DraftPublished as error:
             words = said("This draft is published: this is the dataset that it became.")
-            return visit.go(f"/data/{error.fields['asset']}", words)
+            return visit.go(f"/data/{error.fields['asset']}", words, done=False)
         except DraftChanged as error:
             return visit.go(f"/publish/{visit.params['draft']}", error.said, "warn")
         except NotFound as error:

@@ -68,7 +68,7 @@ def decide_all(visit: Visit) -> Response:
     for why in failed:
         visit.session.say(why, "bad")
     if not done:
-        return visit.go(INBOX)
+        return visit.go(INBOX, done=False)
     if accepting:
         return visit.go(INBOX, said.many("{n} request was accepted.", "{n} requests were accepted.", n=done))
     return visit.go(INBOX, said.many("{n} request was refused.", "{n} requests were refused.", n=done))
@@ -236,7 +236,7 @@ def ask_anew(visit: Visit) -> Response:
     try:
         granting.ask_again(visit.host, key)
     except (asking.GrantWaiting, asking.GrantCountered, consent.GrantRefused) as answer:
-        return visit.go(INBOX, answer.said, "warn")
+        return visit.go(INBOX, answer.said, "warn", done=True)
     return visit.go(INBOX, said("The owner agreed."))
 
 

@@ -236,7 +236,7 @@ def review(visit: Visit) -> Response:
 def start(visit: Visit) -> Response:
     """Place the order; a form that is sent twice is one order."""
     if job_id := _job(visit):
-        return visit.go(f"/jobs/{job_id}")
+        return visit.go(f"/jobs/{job_id}", done=False)
     draft = _kept(visit)
     with draft.lock:
         return _start(visit, draft)
@@ -244,7 +244,7 @@ def start(visit: Visit) -> Response:
 
 def _start(visit: Visit, draft: Draft) -> Response:
     if job_id := _job(visit):
-        return visit.go(f"/jobs/{job_id}")
+        return visit.go(f"/jobs/{job_id}", done=False)
     order = draft.order.model_copy(update={"at_most_units": paying.agreed(visit)})
     job_id = visit.host.part(Jobs).start(order)
     visit.session.kept.pop("order", None)

@@ -31,7 +31,8 @@ class Codes:
 def people(visit: Visit, error: FreeholdError | None = None) -> Response:
     """Everybody, with their roles."""
     codes = visit.kept(Codes)
-    shown, codes.made = codes.made, []
+    shown = [] if visit.live else codes.made
+    codes.made = codes.made if visit.live else []
     return visit.show(
         "people.html",
         error=error,
