@@ -179,6 +179,8 @@ def test_strangers_wait_in_half_of_the_room_and_the_oldest_goes(
     open_ = {row["id"]: row["holder"] for row in requests.overview(shop.owner.node)}
     assert len(open_) == 21
     assert shop.partner.account in open_.values()
+    first = requests.waiting(shop.owner.node, 5)[0]
+    assert first["holder"] == shop.partner.account, "what is shown of them begins with whom this owner knows"
     assert shop.rows("requests") == 21, "what went left no row"
     one = shop.stranger()
     answers = [ask(one, shop.free) for _ in range(requests.MAX_REQUESTS_PER_PEER + 1)]

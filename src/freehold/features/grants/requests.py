@@ -80,9 +80,10 @@ def overview(node: Node) -> list[dict[str, Any]]:
 
 
 def waiting(node: Node, limit: int) -> list[dict[str, Any]]:
-    """The newest that wait for this owner's first word, as lists show them."""
+    """The newest that wait for this owner's first word, as lists show them; however many strangers ask, they come last."""
     query = (
-        "SELECT record FROM requests WHERE state = 'waiting' AND lapses_at > ? ORDER BY rowid DESC LIMIT ?"
+        "SELECT record FROM requests WHERE state = 'waiting' AND lapses_at > ?"
+        " ORDER BY EXISTS (SELECT 1 FROM partners WHERE account = requests.holder) DESC, rowid DESC LIMIT ?"
     )
     describe = describing(node)
     return [row(node, json.loads(kept), describe) for (kept,) in node.store.rows(query, node.now(), limit)]
