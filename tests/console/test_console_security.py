@@ -143,6 +143,7 @@ def test_guessing_is_slow_and_uploads_end_at_the_limit(browser, world: World, tm
     page = console.page()
     page.wait_for_timeout(1_100)
     console.enter(page)
+    page.locator(".account summary").click()
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url(console.url + "enter")
     page.goto(console.url + "data")

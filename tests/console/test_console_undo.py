@@ -63,6 +63,8 @@ def trader(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         assert time.monotonic() < ends, made
         time.sleep(0.2)
     assert owner(node).act("/settings/people", person="Dora", role="decider").status_code == 303
+    hook = owner(node).act("/settings/notifications/webhook", url="http://127.0.0.1:1/told")
+    assert hook.status_code == 303
     yield Trader(node, table, made["model"], other.url)
     assert "Traceback" not in node.log()
     assert node.stop() == 0
@@ -108,6 +110,7 @@ TRIES = [
         {"price": "1,0050", "max_uses": "50", "days": "60", "approval": "automatic"},
     ),
     Try("/settings/people/role", "", {"person": "Dora", "role": "auditor"}),
+    Try("/settings/notifications/off", "", {"channel": "webhook"}),
     Try("/inbox/aside", "", {"key": "something"}),
 ]
 """Of every act that offers to take itself back, at least one."""
@@ -129,7 +132,7 @@ def state(node: Console) -> dict[str, Any]:
     kept = {name: value for name, value in kept.items() if not name.startswith(ITS_OWN)}
     # a model that was never on sale is one that is not on sale, at no ration
     kept["sale"] = [row for row in kept["sale"] if any(row[1:])]
-    return {**kept, "settings": settings_file.load(node.home)}
+    return {**kept, "settings": settings_file.load(node.home), "told": node.api("/notifications")}
 
 
 @pytest.mark.parametrize("one", TRIES, ids=lambda one: one.act)

@@ -122,6 +122,7 @@ def test_every_command_prints_what_its_schema_says(
     sell(market, model)
     prove(market, model)
     manage(market)
+    keep_company(market)
     operate(market)
     keep_keys(market, monkeypatch, tmp_path)
     assert set(answers.known()) - json_answers.SEEN <= ELSEWHERE
@@ -280,6 +281,19 @@ def manage(market: Market) -> None:
     assert market.says(owner, "terms", "show")
     assert market.says(owner, "peers", "list")["peers"]
     market.says(owner, "peers", "forget", builder.url)
+
+
+def keep_company(market: Market) -> None:
+    """People with a log-in of their own, and where they are told what waits."""
+    owner = market.owner
+    assert market.says(owner, "people", "add", "Dora", "decider")["code"]
+    assert [one["name"] for one in market.says(owner, "people", "list")["people"]] == ["Dora"]
+    market.says(owner, "people", "role", "Dora", "finance")
+    market.says(owner, "people", "reset", "Dora")
+    market.says(owner, "people", "remove", "Dora")
+    market.says(owner, "notifications", "set", "--webhook-url", "http://127.0.0.1:1/told")
+    market.says(owner, "notifications", "test", "webhook", code=8)
+    assert market.says(owner, "notifications", "show")
 
 
 def ask_the_rest(home: Path, model: str) -> None:

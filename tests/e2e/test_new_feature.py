@@ -189,7 +189,7 @@ def _notes_on_an_assets_page(browser: httpx.Client, asset: str) -> None:
     assert "ask Kim" in shown
     (token,) = set(re.findall(r'name="csrf" value="([^"]{43})"', shown))
     empty = browser.post(f"{own}/notes", data={"csrf": token, "text": ""})
-    assert "the note says nothing" in empty.text
+    assert "The note says nothing" in empty.text
     kept = browser.post(f"{own}/notes", data={"csrf": token, "text": "seen by hand"}).text
     assert "seen by hand" in kept
     (number,) = re.findall(r'name="number" value="(\d+)"', kept)
