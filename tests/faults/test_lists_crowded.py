@@ -53,7 +53,7 @@ def test_its_own_models_stay_in_every_list(crowded: Party) -> None:
     names = [one["name"] for one in api(crowded, "/models")["models"]]
     assert "MYMODEL" in names
     for overview in (lists.overview, made.overview, lineage.overview):
-        assert "MYMODEL" in page(crowded, overview)
+        assert "MYMODEL" in page(crowded, overview), overview.__module__
 
 
 def test_the_market_goes_on_where_it_ends(crowded: Party) -> None:

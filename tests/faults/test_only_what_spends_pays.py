@@ -58,6 +58,9 @@ class Tempted:
             "reason": "no", "builder": self.party.account, "rounds": 2, "grant_id": "last", "receipt": "last",
             "receipt_id": "last", "channel": channels.channels(self.party.node)[0]["channel"],
         }  # fmt: skip
+        said |= {"role": "decider"}
+        if bound.operation.name == "notifications.test":
+            said["channel"] = "webhook"
         fields = bound.operation.asks.model_fields
         asked = bound.operation.asks(**{name: said[name] for name in said if name in fields})
         everything().perform((by or self.party).services, bound, asked)

@@ -20,8 +20,8 @@ def entries(host: Host, wanted: Wanted) -> Found[dict[str, Any]]:
     return selecting.page(host.node.store, chosen, wanted).map(lambda row: dict(zip(names, row, strict=True)))
 
 
-def models(host: Host, wanted: Wanted) -> Found[dict[str, Any]]:
-    """Models that are known here, the newest first."""
+def models(host: Host, wanted: Wanted, *, mine: bool | None = None) -> Found[dict[str, Any]]:
+    """Models that are known here, the newest first: all, those of this node, or those of others."""
     node = host.node
 
     def row(asset: Asset) -> dict[str, Any]:
@@ -33,4 +33,5 @@ def models(host: Host, wanted: Wanted) -> Found[dict[str, Any]]:
             "created_at": asset.created_at,
         }
 
-    return listed.page_of_assets(node, listed.among_assets(node, kind="model"), wanted).map(row)
+    chosen = listed.among_assets(node, kind="model", owner=node.account if mine else "", others=mine is False)
+    return listed.page_of_assets(node, chosen, wanted).map(row)

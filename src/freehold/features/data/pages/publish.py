@@ -18,6 +18,7 @@ from freehold.features.data.rules.ways import CHOICES, Ways
 from freehold.features.privacy.rules import promises
 from freehold.kernel.surface import Epsilon
 from freehold.kernel.web.forms import MAX_TEXT, Form, Upload
+from freehold.kernel.web.places import Place
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Handler, Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
@@ -141,6 +142,8 @@ def _look(visit: Visit, error: FreeholdError | None = None) -> Response:
     return visit.show(
         "publish_look.html",
         error=error,
+        # a step of its own: no tabs stand before what is asked
+        place=Place.ASSETS,
         steps=STEPS,
         draft=draft,
         label=label,

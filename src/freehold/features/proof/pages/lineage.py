@@ -31,11 +31,12 @@ COLUMNS = (
 
 def overview(visit: Visit) -> Response:
     """Models to look at."""
-    found = Table(
-        said("Lineage"),
+    # what others offer, however many, leaves this node's own here
+    own = Table(
+        said("Models of yours"),
         COLUMNS,
-        partial(lists.models, visit.host),
-        search=said("Name, description or owner"),
+        partial(lists.models, visit.host, mine=True),
+        search=said("Name or description"),
         empty=Empty(
             said("No model yet"),
             said(
@@ -46,9 +47,17 @@ def overview(visit: Visit) -> Response:
             said("Look at Models"),
         ),
     ).shown(visit)
-    if found.found.total == 1 and not found.narrowed:
-        return visit.go(f"/lineage/{found.found.rows[0]['id']}")
-    return visit.show("lineages.html", listed=found)
+    others = Table(
+        said("Models of others"),
+        COLUMNS,
+        partial(lists.models, visit.host, mine=False),
+        prefix="others",
+        search=said("Name, description or owner"),
+    ).shown(visit)
+    found = [*own.found.rows, *others.found.rows]
+    if len(found) == 1 and not (own.narrowed or others.narrowed):
+        return visit.go(f"/lineage/{found[0]['id']}")
+    return visit.show("lineages.html", own=own, others=others)
 
 
 def lineage(visit: Visit) -> Response:
