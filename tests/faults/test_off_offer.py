@@ -63,7 +63,7 @@ def test_what_is_on_offer_is_written_once_until_it_changes(world: World) -> None
 
     def offer() -> dict[str, Any]:
         answer = httpx.get(f"{owner.url}/catalogue", trust_env=False)
-        assert answer.json() == catalogue.said(owner.node)
+        assert catalogue.said(owner.node).items() <= answer.json().items()
         found: dict[str, Any] = answer.json()
         return found
 

@@ -172,7 +172,10 @@ class Drafts:
         )
         if secret:
             durable.make_directory(self._folder)
-            with path.open("rb") as plain, durable.writing(self._table(made.id), replace=False) as target:
+            with (
+                plain_file.opened(path) as plain,
+                durable.writing(self._table(made.id), replace=False) as target,
+            ):
                 sealing.seal(plain, target, secret.recipient)
         return made
 
