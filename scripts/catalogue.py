@@ -27,7 +27,7 @@ from freehold.shell.web.rendering import Rendering
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "freehold"
-COMPLETE = False
+COMPLETE = True
 """Whether every text must have a translation into every language; until then only those that have one are kept."""
 LABELLED: dict[str, int | str] = {"Tab": 2, "Facet": 1, "acts": "words"}
 """What takes a text at this place, or under this name, as a plain string, and makes it one by itself."""

@@ -89,7 +89,6 @@ OWN = {
     "quickstart/play.py": "tables it just made",
     "quickstart/world.py": "logs of its own processes",
     "quickstart/report.py": "pages in its own folder",
-    "quickstart/processes.py": "logs of its own processes",
 }
 """Files of the package that open otherwise than by `plain_file`, and why they may: nobody named that path."""
 OPENERS = {
