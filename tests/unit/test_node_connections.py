@@ -68,6 +68,19 @@ def test_a_new_one_takes_the_place_of_the_oldest_of_who_has_most(pool):
     assert pool.ended == ["slow0"]
 
 
+def test_who_only_just_came_may_say_who_asks_before_it_makes_room(pool):
+    """A proxy brings all from one address, and so comes the owner: a burst is let in before any of it is read."""
+    for number in range(6):
+        pool.open(f"slow{number}")
+        pool.serve(f"slow{number}", f"198.51.100.{number}", phase="body")
+    for name in ("owner", "burst0", "burst1"):
+        assert pool.open(name)
+    assert pool.ended == ["slow0", "slow1", "slow2"]
+    for number in range(4):
+        assert pool.open(f"more{number}")
+    assert pool.ended == [*(f"slow{number}" for number in range(6)), "owner"], "there is no other left"
+
+
 def test_the_owners_and_those_at_work_stay(pool):
     for number in range(4):
         pool.open(f"owner{number}")

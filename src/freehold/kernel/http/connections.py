@@ -2,13 +2,15 @@
 
 A connection that comes is let in. Where there is no room, one ends that this node waits for: of the caller
 with the most such, the oldest. Whoever is quick is therefore never refused for the slowness of others, even
-where nothing tells the two apart. A connection on which the owner asked is never ended for others.
+where nothing tells the two apart. A connection on which the owner asked is never ended for others, and one
+that only just came not before it could say who asks: behind a proxy all that come at once look alike till then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -21,6 +23,8 @@ from freehold.kernel.tally import Tally
 
 HEAD_SECONDS = 10.0
 """A request head must be whole this long after the connection opened, or after its first byte."""
+FRESH_SECONDS = 0.25
+"""What a connection sends as it opens has been read this long after; until then others make room first."""
 WRITE_SECONDS = 30.0
 ANSWER_BYTES_PER_SECOND = 256 * 1024
 """An answer must be taken in `WRITE_SECONDS`, and longer as far as its size needs at this rate."""
@@ -41,9 +45,15 @@ class Connection:
         """Who connected, and for whom the last request on it was."""
         self.number, self._transport = number, transport
         self.phase: Phase = "head"
+        self._opened = time.monotonic()
         self.owned = False
         """The last request on it was the owner's."""
         self.unsent_bytes = 0
+
+    @property
+    def fresh(self) -> bool:
+        """It came just now and has not said yet who asks."""
+        return self.phase == "head" and time.monotonic() - self._opened < FRESH_SECONDS
 
     def end(self) -> None:
         """Hang up; what is unsent is dropped."""
@@ -107,11 +117,15 @@ class Connections:
         return [one for one in self._open if not one.owned]
 
     def _end_one(self, among: Iterable[Connection], weights: Counter[str] | None = None) -> bool:
-        """End the oldest of whoever has most that wait for it; one between requests only where no other is."""
+        """End the oldest of whoever has most that wait for it.
+
+        A fresh one only where none is older, one between requests only where no other is.
+        """
         if self._tally:
             self._tally.refusal("connections")
         waited = [one for one in among if one.phase != "work" and one in self._open]
         unfinished = [one for one in waited if one.phase != "idle"] or waited
+        unfinished = [one for one in unfinished if not one.fresh] or unfinished
         if not unfinished:
             return False
         weights = weights or Counter(one.caller for one in unfinished)
