@@ -59,8 +59,9 @@ FOR_TESTS := $(NODE_TESTS) $(addprefix $(VENV)/.,browser postgres proxies tools)
 quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
+# many tests wait for clocks and other processes: three at a time fill two cores
 test: setup-dev $(FOR_TESTS)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-all: setup-dev $(FOR_TESTS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -23,6 +23,7 @@ def source_text() -> str:
     return "\n".join(path.read_text() for path in sorted((CONTRACTS / "src").glob("*.sol")))
 
 
+@pytest.mark.slow  # `make contracts ARGS=--check` does the same
 def test_sources_build_to_the_committed_artifacts():
     if shutil.which("node") is None:
         pytest.skip("node is not installed; only rebuilding the contracts needs it")

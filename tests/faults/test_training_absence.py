@@ -314,7 +314,7 @@ def test_a_run_whose_charge_was_lost_with_an_owners_disk_is_charged_again(
     assert [row["run"] for row in budget.overview(owner.node)[0]["runs"]] == [job["run"]]
 
 
-@pytest.mark.parametrize("fate", ["dead", "another log"])
+@pytest.mark.parametrize("fate", ["dead", pytest.param("another log", marks=pytest.mark.slow)])
 def test_an_owner_that_is_gone_after_the_run_stops_no_sale(world: World, fate: str) -> None:
     owners = world.owners(3)
     builder, buyer = world.party("builder"), world.party("buyer")
@@ -336,7 +336,10 @@ def test_an_owner_that_is_gone_after_the_run_stops_no_sale(world: World, fate: s
     assert f"logs/{gone.account}.json" not in bundle.files
 
 
-@pytest.mark.parametrize("endpoint", ["http://[", "http://\x00/", "no address"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://[", *(pytest.param(one, marks=pytest.mark.slow) for one in ("http://\x00/", "no address"))],
+)
 def test_an_owner_that_names_an_impossible_address_is_away(world: World, endpoint: str) -> None:
     owners, builder = world.owners(3), world.party("builder")
     job_id = begin(builder, order(builder, owners, patience_seconds=1))
