@@ -7,6 +7,7 @@ what it found, as JSON. Its time, memory and files are bounded; whoever began it
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import zipfile
@@ -91,6 +92,8 @@ def check(path: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Check what standard input names."""
+    # the node's own work goes first
+    os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_SECONDS, MOST_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -7,32 +7,35 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+import time
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.core.texts import said
+from freehold.core.texts import Span, said
 from freehold.features.proof.examining import Finding, Outcome
 from freehold.kernel.evidence.checks.chain import of_chain
 from freehold.kernel.evidence.verify import NO_LINEAGE
-from freehold.kernel.limits import Busy
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload
 
 MOST_SECONDS = 900.0
+TURN_SECONDS = 60.0
+"""For as long a check goes on for sure; after that only while nobody waits for it to end."""
+_LOOK_SECONDS = 0.2
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "SSL_CERT_FILE")
 """What a child needs to start; the rest may hold secrets."""
 READ = "evidence.read"
 
 
 class Uploaded:
-    """One upload being checked, or checked."""
+    """One upload that waits, is being checked, or was checked."""
 
-    def __init__(self, name: str, at: int) -> None:
-        self.name, self.at = name, at
+    def __init__(self, name: str, at: int, whose: str) -> None:
+        self.name, self.at, self.whose = name, at, whose
         self.findings: list[Finding] = []
         self.report: dict[str, Any] = {}
-        self.done = False
+        self.begun = self.left = self.done = False
+        """Left: whoever brought it brought another one, or the node stops."""
 
     @property
     def verdict(self) -> str:
@@ -49,64 +52,92 @@ class Uploaded:
 
 
 class Uploads:
-    """Checks one upload at a time; ends with the node."""
+    """Checks one upload at a time, of each person the latest, in the order in which they came; ends with the node.
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._turn = threading.Lock()
-        self._child: subprocess.Popen[str] | None = None
+    What a stranger made may take as long as it can: it has one turn, and goes on only while nobody else waits.
+    """
 
-    def take_in(self, upload: Upload) -> Uploaded:
-        """Check an upload, which is deleted then. Raises `Busy`: another one is being checked."""
-        if not self._turn.acquire(blocking=False):
-            upload.close()
-            raise Busy(said("another upload is being checked just now"), hint=said("Try again in a minute."))
-        made = Uploaded(upload.name, self._node.now())
+    def __init__(self, node: Node, turn_seconds: float = TURN_SECONDS) -> None:
+        self._node, self._turn_seconds = node, turn_seconds
+        self._moved = threading.Condition()
+        self._line: list[Uploaded] = []
+        """The first is being checked."""
+
+    def take_in(self, upload: Upload, whose: str) -> Uploaded:
+        """Check an upload when its turn comes, and delete it then; an earlier one of the same person is left."""
+        made = Uploaded(upload.name, self._node.now(), whose)
+        with self._moved:
+            for earlier in self._line:
+                earlier.left |= earlier.whose == whose
+            self._line.append(made)
+            self._moved.notify_all()
         threading.Thread(target=self._run, args=(made, upload), name="check an upload", daemon=True).start()
         return made
 
     def stop(self) -> None:
-        """End what is under way."""
-        child = self._child
-        if child is not None:
-            with suppress(OSError):
-                child.kill()
+        """End what is under way, and what waits."""
+        with self._moved:
+            for one in self._line:
+                one.left = True
+            self._moved.notify_all()
 
     def _run(self, made: Uploaded, upload: Upload) -> None:
         try:
-            self._judge(made, self._ask(str(upload.path)))
+            with self._moved:
+                self._moved.wait_for(lambda: made.left or self._line[0] is made)
+            made.begun = True
+            self._judge(made, self._ask(made, str(upload.path)))
         except FreeholdError as error:
             made.findings.append(Finding(READ, "bad", error.said))
         finally:
             upload.close()
             made.done = True
-            self._turn.release()
+            with self._moved:
+                self._line.remove(made)
+                self._moved.notify_all()
 
-    def _ask(self, path: str) -> dict[str, Any]:
+    def _ask(self, made: Uploaded, path: str) -> dict[str, Any]:
         command = [sys.executable, "-B", "-m", "freehold.features.proof.apart"]
         kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        self._require_turn(made, 0)
+        began = time.monotonic()
+        told: str | None = path + "\n"
+        with subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env=kept,
-        )
+        ) as child:
+            try:
+                while True:
+                    try:
+                        shown, _ = child.communicate(told, timeout=_LOOK_SECONDS)
+                        break
+                    except subprocess.TimeoutExpired:
+                        told = None
+                        self._require_turn(made, time.monotonic() - began)
+            finally:
+                child.kill()
         try:
-            shown, _ = self._child.communicate(path + "\n", timeout=MOST_SECONDS)
             answer: dict[str, Any] = json.loads(shown)
-        except subprocess.TimeoutExpired:
-            raise Unavailable(said("checking took too long and was ended")) from None
         except ValueError:
             raise Unavailable(
                 said("checking took more time or memory than evidence may, and was ended")
             ) from None
-        finally:
-            self._child.kill()
-            self._child.wait()
-            self._child = None
         return answer
+
+    def _require_turn(self, made: Uploaded, seconds: float) -> None:
+        if made.left:
+            raise Unavailable(said("this check was ended, since another file was chosen or the node stops"))
+        if seconds > MOST_SECONDS:
+            raise Unavailable(said("checking took too long and was ended"))
+        if seconds > self._turn_seconds and len(self._line) > 1:
+            raise Unavailable(
+                said("checking took over {span}, and others wait", span=Span(int(self._turn_seconds))),
+                hint=said("Choose the file again later. It goes on for longer while nobody waits."),
+            )
 
     def _judge(self, made: Uploaded, answer: dict[str, Any]) -> None:
         """What the child found, and what this node's own network says of the block that all of it hangs on."""

@@ -59,7 +59,7 @@ def upload(visit: Visit) -> Response:
         if sent is not None:
             sent.close()
         return visit.go("/verify", said("Choose a zip first."), "warn")
-    visit.session.kept[_KEPT] = visit.host.part(Uploads).take_in(sent)
+    visit.session.kept[_KEPT] = visit.host.part(Uploads).take_in(sent, visit.person.id)
     return visit.go("/verify#uploaded")
 
 
