@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -10,7 +11,7 @@ from itertools import chain
 import pytest
 from console_node import Console
 from node_process import PASSPHRASE
-from node_world import World
+from node_world import World, until
 from slow_world import enter, open_node
 from web_browser import PASSWORD, Browser, owner
 
@@ -173,6 +174,41 @@ def test_a_form_that_arrives_while_its_sender_loses_the_role_does_nothing(node, 
     assert (late.status_code, late.headers["location"]) == (303, "/console/enter")
     assert node.api("/people") != before
     boss.get("/console/settings/people")  # which shows the code of a reset
+
+
+def test_one_person_has_two_files_on_their_way_and_no_more(node, crew):
+    person, folder = crew[Role.AUDITOR], node.home / "uploads"
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    head = f'--x\r\ncontent-disposition: form-data; name="csrf"\r\n\r\n{person.token}\r\n'
+    head += '--x\r\ncontent-disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
+    done, sent = threading.Event(), []
+
+    def slowly() -> Iterator[bytes]:
+        yield head.encode()
+        done.wait(8)
+        yield b"no zip\r\n--x--\r\n"
+
+    def send() -> None:
+        length = str(len(head) + len("no zip\r\n--x--\r\n"))
+        sent.append(
+            person.post("/console/verify", content=slowly(), headers=form | {"content-length": length})
+        )
+
+    sending = [threading.Thread(target=send) for _ in range(2)]
+    for one in sending:
+        one.start()
+    until(lambda: len(list(folder.glob("*.part"))) == 2, "two files arrive", 8)
+    third = person.post(
+        "/console/verify", data={"csrf": person.token}, files={"file": ("a.zip", b"x" * 1_000)}
+    )
+    assert third.status_code == 503
+    assert "still on their way" in third.text
+    assert owner(node).get("/console/verify").status_code == 200
+    done.set()
+    for one in sending:
+        one.join()
+    assert {one.status_code for one in sent} == {303}
+    until(lambda: not list(folder.glob("*.part")), "nothing stays", 20)
 
 
 def test_a_code_waits_until_a_page_is_shown(node):

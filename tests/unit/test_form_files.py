@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.requests import Request
 
-from freehold.kernel.web.forms import FormTooLarge, read_file
+from freehold.kernel.web.forms import MAX_FIELDS, FormTooLarge, read_file
 
 MOST = 200_000
 
@@ -43,3 +43,21 @@ def test_a_body_of_unknown_length_is_read_up_to_a_bound(tmp_path, token, file):
         asyncio.run(read_file(posted(endless()), token, tmp_path, MOST))
     assert taken < 2 * MOST
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("token", ["t", None])
+@pytest.mark.parametrize("content", [b"", b"a" * 60_000], ids=["many", "large"])
+def test_fields_beside_a_file_take_no_more_than_a_form_without_one(tmp_path, token, content):
+    taken = 0
+
+    def fields() -> Iterator[bytes]:
+        nonlocal taken
+        yield part("csrf", b"t")
+        for _ in range(1_000):
+            taken += 1
+            yield part("one", content)
+        yield b"--x--\r\n"
+
+    with pytest.raises(FormTooLarge):
+        asyncio.run(read_file(posted(fields()), token, tmp_path, 1 << 30))
+    assert taken <= (2 if content else MAX_FIELDS)

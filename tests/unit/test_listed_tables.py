@@ -156,6 +156,23 @@ def test_no_cell_of_a_file_is_a_formula(begins: str) -> None:
     assert row[1:] == ["-5.00", "1970-01-01T00:00:00Z"]
 
 
+@pytest.mark.parametrize(
+    "bad", ["x;=1+1;", "x;\N{NO-BREAK SPACE}-1;", "x\n@SUM(A1)\n", "x\r\n+1", "\N{ZERO WIDTH SPACE}=1"]
+)
+@pytest.mark.parametrize("ends", [",", ";"])
+def test_no_cell_is_a_formula_where_semicolons_end_cells(bad: str, ends: str) -> None:
+    # a cell that is quoted is whole only where it is the first
+    columns = (Column("id", "Id"), Column("name", "Name"))
+    made = table(load=lambda _: Found([{"id": "1", "name": bad}]), columns=columns)
+    cells = [cell for row in csv.reader(io.StringIO(file(made, {})), delimiter=ends) for cell in row]
+    assert len(cells) >= 2
+    assert not [one for one in cells if one.strip(" \ufeff\u200b\xa0")[:1] in ("=", "+", "-", "@")]
+
+
+def test_no_name_turns_what_stands_beside_it_in_a_file() -> None:
+    assert tables.written("5\N{RIGHT-TO-LEFT OVERRIDE}00.1") == "5\N{REPLACEMENT CHARACTER}00.1"
+
+
 def test_a_file_has_every_row_that_fits_up_to_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = list(csv.reader(io.StringIO(file(table(), {"kind": "1", "after": "x"}))))
     assert len(rows) == 1 + sum(row["at"] % 2 for row in ROWS)

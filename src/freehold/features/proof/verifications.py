@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from freehold.core.errors import FreeholdError
 from freehold.core.texts import said
 from freehold.features.proof.examining import GATHERED, Finding, examine
+from freehold.kernel.limits import Busy
 
 if TYPE_CHECKING:
     from freehold.kernel.evidence.bundle import Bundle
@@ -121,14 +122,21 @@ class Verifications:
         self._lock = threading.Lock()
 
     def begin(self, host: Host, subject_id: str, look: Look = examine) -> Verification:
-        """Examine now; one that runs already is not begun again."""
+        """Examine now; one that runs already is not begun again. Raises `Busy`: as many run as are kept."""
         with self._lock:
             known = self._kept.get(subject_id)
             if known and not known.done:
                 return known
             self._kept.pop(subject_id, None)
             while len(self._kept) >= MAX_KEPT:
-                self._kept.pop(next(iter(self._kept)))
+                # what is forgotten while it runs would go on unseen, however many there were
+                oldest = next((name for name, one in self._kept.items() if one.done), None)
+                if oldest is None:
+                    raise Busy(
+                        said("other checks of yours are still running"),
+                        hint=said("Wait for one of them, then try again."),
+                    )
+                del self._kept[oldest]
             made = self._kept[subject_id] = Verification(host, subject_id, look)
             return made
 

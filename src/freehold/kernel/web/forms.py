@@ -173,9 +173,7 @@ async def read(request: Request, token: str | None) -> Form:
     async for chunk in _chunks(request):
         body += chunk
         if len(body) > MAX_FORM_BYTES:
-            raise FormTooLarge(
-                said("a form has at most {size}", size=Size(MAX_FORM_BYTES)), hint=said("Write less in it.")
-            )
+            raise _too_many()
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
@@ -231,6 +229,12 @@ async def read_file(request: Request, token: str | None, folder: Path, most_byte
     return parts.form
 
 
+def _too_many() -> FormTooLarge:
+    return FormTooLarge(
+        said("a form has at most {size}", size=Size(MAX_FORM_BYTES)), hint=said("Write less in it.")
+    )
+
+
 def _too_large(most_bytes: int) -> FormTooLarge:
     return FormTooLarge(
         said("the file is larger than {size}", size=Size(most_bytes)),
@@ -251,6 +255,8 @@ class _Parts:
         self._passed_over = False
         self._left = most_bytes + _MULTIPART_OVERHEAD
         """Of the whole body, which need not say how long it is."""
+        self._fields_left, self._parts_left = MAX_FORM_BYTES, MAX_FIELDS
+        """Of all fields together, which are kept in memory, and of parts, each of which takes its time."""
 
     async def take(self, request: Request, boundary: bytes) -> None:
         from python_multipart.exceptions import MultipartParseError  # noqa: PLC0415
@@ -285,6 +291,9 @@ class _Parts:
             self.form.require_token(self._token)
 
     def _begin(self) -> None:
+        self._parts_left -= 1
+        if self._parts_left < 0:
+            raise _too_many()
         self._passed_over = False
         self._header = bytearray(), bytearray()
         self._disposition, self._name, self._value, self._into = b"", "", bytearray(), None
@@ -323,16 +332,15 @@ class _Parts:
                 raise _too_large(self._most)
             self._into.write(data)
             return
+        self._fields_left -= len(data)
+        if self._fields_left < 0:
+            raise _too_many()
         self._value += data
-        if len(self._value) > MAX_FORM_BYTES:
-            raise FormTooLarge(
-                said("a field has at most {size}", size=Size(MAX_FORM_BYTES)), hint=said("Write less in it.")
-            )
 
     def _end(self) -> None:
         if self._into is not None:
             self._into.finish()
-        elif not self._passed_over and len(self.form.fields) < MAX_FIELDS:
+        elif not self._passed_over:
             value = self._value.decode("utf-8", "replace")
             self.form.fields.setdefault(self._name, []).append(value)
 

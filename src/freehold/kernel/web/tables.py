@@ -30,6 +30,7 @@ from freehold.core.money import DECIMALS
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
 from freehold.kernel.web.formats import tr, value
+from freehold.kernel.web.names import clean
 from freehold.kernel.web.visit import Answered, Visit
 
 __all__ = [
@@ -43,8 +44,8 @@ CHOSEN = "chosen"
 """The name of a tick box, which says the key of its row."""
 _MOST_TEXT = 1_200
 _MOST_OTHERS = 20
-_BEGINS_FORMULA = re.compile(r"[\s\0]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001 - the wide ones are meant
-_CONTROLS = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BEGINS_FORMULA = re.compile(r"(^|[;\n])(?=\s*[=+\-@＝＋－＠])|^(?=[\n\ufffd])")  # noqa: RUF001 - the wide ones are meant
+"""Where decimals have a comma, Excel takes semicolons for the ends of cells, and commas and quotes for text."""
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Excel reads a CSV file in the encoding of its country unless it begins with this; other programs pass over it."""
 
@@ -250,8 +251,7 @@ def written(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | Number):
         return str(value)
-    text = _CONTROLS.sub("", str(value)).encode(errors="replace").decode()
-    return f"'{text}" if _BEGINS_FORMULA.match(text) else text
+    return _BEGINS_FORMULA.sub(r"\1'", clean(str(value).replace("\r\n", "\n")))
 
 
 class Number(str):

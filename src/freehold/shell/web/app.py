@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -21,6 +22,7 @@ from freehold.kernel import faults
 from freehold.kernel import trail as acts_trail
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.inbox import Inbox
+from freehold.kernel.limits import Busy
 from freehold.kernel.registry import everything
 from freehold.kernel.trail import Outcome
 from freehold.kernel.web import forms
@@ -61,6 +63,10 @@ class _Over(Exception):
         self.form = form
 
 
+MOST_FILES = 2
+"""That one person may be sending, or having worked on, at once: each lies on the disk meanwhile."""
+
+
 class Console:
     """All pages of one node."""
 
@@ -70,6 +76,7 @@ class Console:
         self.sessions = Sessions(door.settings.console_idle_minutes * 60)
         self.entering = Entering(door, self.sessions, self.rendering)
         self.live = Live(door, self.entering.end_stale)
+        self._sending: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
         """Every address there is."""
@@ -152,6 +159,21 @@ class Console:
     async def _perform(self, request: Request, page: Page, visit: Visit) -> Response:
         if not visit.may(page.needs):
             raise NoPower.to(page.needs)
+        if not page.takes_file:
+            return await self._answer(request, page, visit)
+        who = visit.person.id
+        if self._sending[who] >= MOST_FILES:
+            raise Busy(
+                said("other files of yours are still on their way"),
+                hint=said("Wait for one of them, then try again."),
+            )
+        self._sending[who] += 1
+        try:
+            return await self._answer(request, page, visit)
+        finally:
+            self._sending[who] -= 1
+
+    async def _answer(self, request: Request, page: Page, visit: Visit) -> Response:
         form = await self._form(request, page, visit.session.csrf)
         if page.method == "POST" and self.entering.session(request) is not visit.session:
             # while it arrived they were removed, had their role changed or logged out
