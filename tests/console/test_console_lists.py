@@ -56,6 +56,24 @@ def test_a_long_list(console: Console, tmp_path: Path) -> None:
     page.context.close()
 
 
+def test_filters_are_folded_on_a_phone_and_stand_in_the_row_of_the_search_on_a_desk(console: Console) -> None:
+    page = console.enter(console.page(java_script_enabled=False, viewport={"width": 360, "height": 800}))
+    page.goto(console.url + "trail")
+    choice, fold = page.locator(".narrow select").first, page.locator(".narrow summary")
+    assert not choice.is_visible(), "rows come first"
+    fold.click()
+    choice.select_option(label="Owner")
+    page.get_by_role("button", name="Show").click()
+    assert page.url.endswith("trail?who=owner")
+    assert fold.inner_text().split("\n")[0] == "Filter and sort 1", "how many are set"
+    page.set_viewport_size({"width": 1200, "height": 800})
+    assert choice.is_visible()
+    assert not fold.is_visible()
+    one, other = (at.bounding_box() for at in (choice, page.get_by_role("button", name="Show")))
+    assert abs(one["y"] + one["height"] - other["y"] - other["height"]) < 2
+    page.context.close()
+
+
 def test_nothing_collides_when_letters_are_twice_as_large(console: Console) -> None:
     page = console.enter(console.page(viewport={"width": 640, "height": 900}))
     for path in ("", "data", "earnings", "market"):

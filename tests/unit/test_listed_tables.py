@@ -3,7 +3,8 @@
 import asyncio
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from freehold.core.texts import Units
 from freehold.kernel.selecting import Found, Wanted, among
 from freehold.kernel.web import tables
 from freehold.kernel.web.forms import Form
-from freehold.kernel.web.tables import Column, Filter, Listed, Number, Table, decimal, moment
+from freehold.kernel.web.tables import Bulk, Column, Filter, Listed, Number, Table, decimal, moment
 from freehold.kernel.web.visit import Answered
 from freehold.shell.web.rendering import Rendering
 
@@ -197,3 +199,37 @@ def test_machine_values() -> None:
         "-2.00",
         None,
     ]
+
+
+def test_sums_below_one_another_have_as_many_decimals() -> None:
+    columns = (
+        Column("units", "Amount", "money"),
+        Column("paid", "Paid", lambda row: Units(row["units"]) if row["units"] else ""),
+        Column("price", "Price", lambda _: Units(1_005_000)),
+    )
+
+    def shown(*units: int | None) -> list[list[str]]:
+        found = Found([{"id": "1", "name": "", "units": one} for one in units])
+        page = str(TEMPLATE.module.table(Table("Sums", columns, lambda _: found).shown(visit({}))))
+        cells = [re.sub("<[^>]+>", "", one) for one in re.findall("<td[^>]*>(.*?)</td>", page)]
+        return [cells[at::3] for at in range(3)]
+
+    amounts, paid, prices = shown(79_552, 5_000_000, 296_512, 0, None)
+    assert amounts == ["$0.080", "$5.000", "$0.297", "$0.000", "—"]
+    assert paid == ["$0.080", "$5.000", "$0.297", "", ""]
+    assert prices == ["$1.005"] * 5
+    assert shown(3_141_593, 250_000)[0] == ["$3.14", "$0.25"]
+    assert shown(12_500, 5_000_000)[0] == ["$0.0125", "$5.0000"]
+    assert shown(1, -2_000_000)[0] == ["$0.000001", "-$2.000000"]
+
+
+def test_what_can_be_done_with_no_row_is_not_offered() -> None:
+    def shown(can: Callable[[Any], str | None]) -> str:
+        bulk = Bulk("/x", (("take", "Take back"),), key=can, name=lambda row: row["name"])
+        return str(TEMPLATE.module.table(table(bulk=bulk).shown(visit({}))))
+
+    assert not re.search("Take back|checkbox|<form id", shown(lambda _: None))
+    page = shown(lambda row: row["id"] if row["id"] == "3" else None)
+    assert "Take back" in page
+    assert page.count('type="checkbox"') == 1
+    assert re.search(r'value="3" form="list-acts"', page)

@@ -7,12 +7,12 @@ wide as its weight. Colours follow the reader's light or dark preference.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from freehold.core.texts import said
+from freehold.core.texts import Share, said
 
 _BOX_WIDTH = 206.0
 _GAP_WIDTH = 60.0
@@ -71,16 +71,21 @@ class _Box:
         return self.y + _BOX_HEIGHT / 2
 
 
-def draw(lineage: Mapping[str, Any], *, styled: bool = True) -> str:
+def _plainly(text: object) -> str:
+    return f"{int(text) / 100:.2f} %" if isinstance(text, Share) else str(text)
+
+
+def draw(lineage: Mapping[str, Any], *, styled: bool = True, say: Callable[[object], str] = _plainly) -> str:
     """SVG text of `{nodes: [{id, kind, name, owner_name}], edges: [{from, to, role, weight}]}`.
 
     Weights are basis points of the whole; an edge without a known end is left out. A node with a `link`
     leads there. A page whose policy forbids styles within it has `STYLE` of its own and wants none here.
+    `say` writes its texts and shares as the reader does.
     """
     nodes = {str(node["id"]): node for node in lineage.get("nodes", [])}
     edges = [e for e in lineage.get("edges", []) if str(e["from"]) in nodes and str(e["to"]) in nodes]
     layers = _layers(nodes, edges)
-    boxes = _placed(nodes, layers)
+    boxes = _placed(nodes, layers, say)
     shown = [edge for edge in edges if str(edge["from"]) in boxes and str(edge["to"]) in boxes]
     height = max((box.y for box in boxes.values()), default=0.0) + _BOX_HEIGHT + _MARGIN
     width = 2 * _MARGIN + len(layers) * _BOX_WIDTH + max(0, len(layers) - 1) * _GAP_WIDTH
@@ -88,7 +93,9 @@ def draw(lineage: Mapping[str, Any], *, styled: bool = True) -> str:
     body += [_drawn(box) for box in boxes.values()]
     # an image hides the links in it from those who do not see it
     role = "group" if any(box.link for box in boxes.values()) else "img"
-    label = "Lineage: " + ", ".join(str(node.get("name", "")) for node in list(nodes.values())[:20])
+    label = f"{say(said('Lineage'))}: " + ", ".join(
+        str(node.get("name", "")) for node in list(nodes.values())[:20]
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" role="{role}" aria-label="{escape(_printable(label))}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
@@ -144,7 +151,9 @@ def _layers(nodes: Mapping[str, Any], edges: Sequence[Mapping[str, Any]]) -> lis
     return [by_depth[level] for level in sorted(by_depth)]
 
 
-def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[str, _Box]:
+def _placed(
+    nodes: Mapping[str, Any], layers: Sequence[Sequence[str]], say: Callable[[object], str]
+) -> dict[str, _Box]:
     tallest = max((min(len(layer), _MOST_PER_LAYER + 1) for layer in layers), default=0)
     boxes: dict[str, _Box] = {}
     for level, layer in enumerate(layers):
@@ -156,7 +165,7 @@ def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[s
             node = nodes[identifier]
             kind = str(node.get("kind", ""))
             weight = node.get("weight")
-            share = f" · {weight / 100:.2f} %" if kind == "dataset" and isinstance(weight, int) else ""
+            share = f" · {say(Share(weight))}" if kind == "dataset" and isinstance(weight, int) else ""
             more = f"{_cut(str(node.get('owner_name') or ''), _MOST_TEXT + 6 - len(share))}{share}"
             boxes[identifier] = _Box(
                 kind if kind in _KINDS else "other",
@@ -167,7 +176,7 @@ def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[s
                 str(node.get("link", "")),
             )
         if len(layer) > len(shown):
-            more = f"and {len(layer) - len(shown)} more"
+            more = say(said("and {n} more", n=len(layer) - len(shown)))
             boxes[f"more-{level}"] = _Box("other", more, "", x, top + len(shown) * _ROW_HEIGHT)
     return boxes
 

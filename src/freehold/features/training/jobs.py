@@ -8,7 +8,7 @@ from typing import Any
 
 from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError
-from freehold.core.texts import said
+from freehold.core.texts import Share, said
 from freehold.features.grants.asking import GrantWaiting
 from freehold.features.training import kept, training
 from freehold.features.training.ordering import begin, is_good_enough
@@ -197,7 +197,10 @@ class Jobs:
             plan = RunPlan.from_json(stored["plan"])
             if not is_good_enough(self._node, {**stored, "anyway": True}, plan):
                 raise Conflict(
-                    f"owners agreed to release only what is right on {plan.least_correct_bps / 100:g} % of the test",
+                    said(
+                        "owners agreed to release only what is right on {share} of the test",
+                        share=Share(plan.least_correct_bps),
+                    ),
                     hint=said("Order the training again with another least score."),
                 )
             with self._node.store.transaction() as tx:

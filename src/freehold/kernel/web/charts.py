@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from freehold.core.texts import Day, Units
 from freehold.core.times import DAY_SECONDS
-from freehold.kernel.web.formats import value
+from freehold.kernel.web.formats import cents, value
 from freehold.kernel.web.words import plain
 
 Point = tuple[object, int]
@@ -56,6 +56,11 @@ class Chart:
         if len(labels) < 3:
             return labels
         return [labels[0], labels[len(labels) // 2], labels[-1]]
+
+    @property
+    def places(self) -> int:
+        """Decimals of the sums in its table; 0 where it is not of money."""
+        return cents(amount for _, amount in self.points) if isinstance(self.top, Units) else 0
 
     @property
     def svg(self) -> Markup:

@@ -99,6 +99,30 @@ def money(units: int | None) -> str:
     return exact(round(units / _CENT) * _CENT)
 
 
+def cents(column: Iterable[int]) -> int:
+    """How many decimals sums below one another have: two, and as many more as the least of them needs.
+
+    A short fraction of a cent, as in a price, is shown whole; of a longer one at least two digits.
+    """
+    return max((_decimals(abs(units)) for units in column), default=2)
+
+
+def _decimals(units: int) -> int:
+    for places in range(2, DECIMALS):
+        step = 10 ** (DECIMALS - places)
+        if units % step == 0 or (units % 100 and units >= 10 * step):
+            return places
+    return DECIMALS
+
+
+def rounded(units: int, decimals: int) -> str:
+    """Dollars with so many decimals."""
+    from babel.numbers import format_currency  # noqa: PLC0415
+
+    pattern = locale().currency_formats["standard"].pattern.replace("0.00", f"0.{'0' * decimals}")
+    return format_currency(Decimal(units) / _DOLLAR, "$", pattern, locale=locale(), currency_digits=False)
+
+
 def exact(units: int) -> str:
     """Dollars with every decimal there is, at least two."""
     from babel.numbers import format_currency  # noqa: PLC0415

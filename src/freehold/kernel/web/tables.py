@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -27,9 +28,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response, StreamingResponse
 
 from freehold.core.money import DECIMALS
+from freehold.core.texts import Units
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
-from freehold.kernel.web.formats import tr, value
+from freehold.kernel.web.formats import cents, tr, value
 from freehold.kernel.web.names import clean
 from freehold.kernel.web.visit import Answered, Visit
 
@@ -88,7 +90,7 @@ class Column:
     name: str
     label: str
     show: str | Callable[[Any], object] = ""
-    """What a cell shows: of the row, or the name of a template's filter; None is shown as a dash."""
+    """What a cell shows: of the row, or the name of a template's filter; None is shown as a dash, `Units` as money."""
     sort: bool = False
     """Whether `load` can sort by its name."""
     align: Literal["start", "end"] = "start"
@@ -329,7 +331,27 @@ class Listed:
     @staticmethod
     def kind(cell: object) -> str:
         """What a cell is, where it is more than a value."""
-        return type(cell).__name__.lower() if isinstance(cell, Link | Tag | Button) else ""
+        return type(cell).__name__.lower() if isinstance(cell, Link | Tag | Button | Units) else ""
+
+    @property
+    def keys(self) -> list[str | None]:
+        """What the tick box of each row says; empty where nothing can be done with any of them."""
+        bulk = self.table.bulk
+        keys = [bulk.key(row) for row in self.found.rows] if bulk else []
+        return keys if any(key is not None for key in keys) else []
+
+    @cached_property
+    def decimals(self) -> dict[str, int]:
+        """How many decimals the sums of each column have, all alike."""
+        return {
+            column.name: cents(
+                cell
+                for row in self.found.rows
+                if isinstance(cell := column.cell(row), Units)
+                or (column.show == "money" and isinstance(cell, int))
+            )
+            for column in self.table.columns
+        }
 
     def address(self, *, keep: bool = True, sort: str = "", **said: object) -> str:
         """This list with something else said of it; without `keep`, all of it."""

@@ -70,10 +70,10 @@ def written(text: object) -> Markup:
     return Markup('<bdi class="written">{}</bdi>').format(plain(text))
 
 
-def money(units: int | None) -> Markup:
-    """Dollars; hovering shows every decimal where some are left out."""
-    shown = formats.money(units)
-    if units is None or shown == (exact := formats.exact(units)):
+def money(units: int | None, decimals: int | None = None) -> Markup:
+    """Dollars, in a column with its `decimals` (`formats.cents`); hovering shows every decimal where some are left out."""
+    shown = formats.money(units) if units is None or decimals is None else formats.rounded(units, decimals)
+    if units is None or len(shown) >= len(exact := formats.exact(units)):
         return Markup('<span class="money">{}</span>').format(shown)
     return Markup('<span class="money" title="{}">{}</span>').format(exact, shown)
 
@@ -134,6 +134,7 @@ def epsilon(micro: int | None) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "amount": typed.amount,
+    "cents": formats.cents,
     "capitalise": capitalise,
     # a template joins it to other text
     "count": lambda *given: tr(count(*given)),

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core.documents import Asset
-from freehold.core.texts import Day, said
+from freehold.core.texts import Day, Units, said
 from freehold.features.grants import lists
 from freehold.kernel.web import words
 from freehold.kernel.web.formats import listed as listed_texts
@@ -76,13 +76,13 @@ PEOPLE = (
 
 def price(units: int) -> object:
     """What access costs."""
-    return words.money(units) if units else said("free")
+    return Units(units) if units else said("free")
 
 
 def overview(visit: Visit) -> Response:
     """Every dataset of this owner, newest first."""
     listed_ = Table(
-        said("My data"),
+        said("Data"),
         COLUMNS,
         partial(lists.datasets, visit.host),
         search=said("Name, description or column"),

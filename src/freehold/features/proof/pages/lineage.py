@@ -109,7 +109,7 @@ def _drawn(node: Node, found: dict[str, Any]) -> Markup:
             if one["id"] == "answers":
                 one["link"] = f"{CONSOLE_PATH}/uses?thing={asset.id}"
     nodes = [{**one, "name": tr(one["name"]), "owner_name": tr(one["owner_name"])} for one in shown["nodes"]]
-    return Markup(lineage_svg.draw({**shown, "nodes": nodes}, styled=False))  # noqa: S704 - every name in it is escaped
+    return Markup(lineage_svg.draw({**shown, "nodes": nodes}, styled=False, say=tr))  # noqa: S704 - every name in it is escaped
 
 
 def _link(node: Node, one: dict[str, Any]) -> str:

@@ -163,11 +163,20 @@ def _check_anchor(node: Node) -> list[tuple[str, str]]:
             return [("bad", text)]
         root, path = store.root(), store.consistency_proof(old, now)
     tree.verify_consistency(old, now, bytes(head), root, path)
-    text = said(
-        "The {old} entries that the network vouches for are still the first of this log, unchanged; {new} were only"
-        " added since.",
+    if now == old:
+        text = said(
+            "The {old} entries that the network vouches for are still the first of this log, unchanged; nothing was"
+            " added since.",
+            old=old,
+        )
+        return [("good", text)]
+    text = said.many(
+        "The {old} entries that the network vouches for are still the first of this log, unchanged; one was added"
+        " since.",
+        "The {old} entries that the network vouches for are still the first of this log, unchanged; {n} were added"
+        " since.",
+        n=now - old,
         old=old,
-        new=now - old,
     )
     return [("good", text)]
 

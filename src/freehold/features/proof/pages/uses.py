@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.signing import Envelope
-from freehold.core.texts import Text, filled, said
+from freehold.core.texts import Text, Units, filled, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
 from freehold.kernel import logbook, uses
@@ -28,7 +28,7 @@ from freehold.kernel.web.powers import NoPower, Power
 from freehold.kernel.web.reader import reader
 from freehold.kernel.web.tables import Column, Empty, Filter, Table, Tag, decimal, moment
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import money, named
+from freehold.kernel.web.words import named
 from freehold.kernel.words import actions
 
 VERIFIED = said("Verified a use")
@@ -182,7 +182,7 @@ _SHOWN = (
     Column("said", said("What happened"), show=lambda row: row.sentence),
     Column("owner", said("Whose")),
     Column("at", said("When"), show="when", sort=True),
-    Column("units", said("Paid"), show=lambda row: money(row.units) if row.units else "", align="end"),
+    Column("units", said("Paid"), show=lambda row: Units(row.units) if row.units else "", align="end"),
     Column("state", said("By the network")),
 )
 _FILED = (

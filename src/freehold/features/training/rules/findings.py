@@ -24,6 +24,8 @@ DOING = {
     "withheld": said("held back"),
 }
 """Steps of a job as people say them, in order; one that is held back ends at `withheld` instead of the two before."""
+_BEST = Share(9_000)
+"""What the best possible rule gets right of the made-up rows (`expected`)."""
 _COMPARED = said("Owners' rows are compared by noised sketches, so that rows that several hold count once.")
 _UNCOMPARED = said("Rows are not compared, so a copy is paid like any other table.")
 _TOO_SMALL = said(
@@ -58,12 +60,14 @@ def expected(preview: Mapping[str, Any]) -> str:
     without, noised = (Share(preview[f"accuracy_{name}_bps"]) for name in ("without", "with"))
     if preview["level"] == "update":
         return said(
-            "On made-up rows of these sizes, of which 90 % can be told at all, such a run is right on {without}.",
+            "On made-up rows of these sizes, of which {best} can be told at all, such a run is right on {without}.",
+            best=_BEST,
             without=without,
         )
     return said(
-        "On made-up rows of these sizes, of which 90 % can be told at all, such a run is right on {noised}, without"
+        "On made-up rows of these sizes, of which {best} can be told at all, such a run is right on {noised}, without"
         " noise on {without}; its shares are uncertain by {error}.",
+        best=_BEST,
         noised=noised,
         without=without,
         error=points(preview["share_error_bps"] * 100),

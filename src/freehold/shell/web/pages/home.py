@@ -64,14 +64,16 @@ def _health(visit: Visit) -> dict[str, Any]:
             "All is well. {records} in your log, every one vouched for by the network.", records=records
         )
     elif every:
-        text = said(
+        text = said.many(
+            "All is well. {records} in your log; the network will vouch for the newest one within {span}.",
             "All is well. {records} in your log; the network will vouch for the newest {n} within {span}.",
             records=records,
             n=behind,
             span=Span(every),
         )
     else:
-        text = said(
+        text = said.many(
+            "All is well. {records} in your log; the network does not vouch for the newest one yet.",
             "All is well. {records} in your log; the network does not vouch for the newest {n} yet.",
             records=records,
             n=behind,
