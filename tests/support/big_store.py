@@ -1,15 +1,23 @@
-"""A store of any size: assets, grants and receipts of several parties, drawn from a seed."""
+"""A store of any size: assets, grants and receipts of several parties, drawn from a seed.
+
+`fill` keeps documents as a node keeps them; `fill_work` writes the rows of what waits, goes on and was done.
+"""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from freehold.core.documents import Asset, Content, Grant, MoneyLine, Receipt, Terms
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Asset, Claim, Content, Grant, MoneyLine, Receipt, Terms
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope
+from freehold.features.grants import asking
+from freehold.features.training import kept as jobs
+from freehold.features.training import runs
 from freehold.kernel.store import Store
 
 TOKEN = "0x" + "77" * 20
@@ -17,6 +25,8 @@ LATER = 2_000_000_000
 WORDS = ("pulse", "glucose", "Wine", "loans", "100%", "under_score", "Ä", "bang!", "house", "tram")
 COMMON, RARE = "table", "needle"
 _BATCH = 2_000
+_MOST_WAITING = 900
+"""Requests that come in: a node keeps no more than a thousand that wait."""
 
 
 def accounts(count: int) -> list[str]:
@@ -111,3 +121,55 @@ def fill(
         with store.transaction() as tx:
             for envelope, public, logged in batch:
                 tx.put(envelope, public=public, logged=logged)
+
+
+def fill_work(store: Store, own: str, count: int, seed: int = 2) -> None:
+    """So many of each: jobs, requests that came in and went out, disputes, payments, acts of people."""
+    draw, now = random.Random(seed), int(time.time())
+    others = accounts(20)
+    mine = [str(row[0]) for row in store.rows("SELECT id FROM assets WHERE owner = ? LIMIT 500", own)]
+    theirs = [str(row[0]) for row in store.rows("SELECT id FROM assets WHERE owner <> ? LIMIT 500", own)]
+    with store.transaction() as tx:
+        for number in range(count):
+            of, at = "0x" + f"{number + 0xB000:064x}", now - 60 * number
+            job = {
+                "id": of, "step": "withheld" if number % 50 == 1 else "done", "order": {}, "recipe": {"rounds": 3},
+                "name": f"{draw.choice(WORDS)} {draw.choice(WORDS)}", "assets": [draw.choice(theirs)], "run": None,
+                "absent": {}, "started_at": at,
+            }  # fmt: skip
+            jobs.keep(tx, of, job)
+            wish = {
+                "nonce": of, "state": "refused" if number % 10 else "countered", "asset": draw.choice(theirs),
+                "action": "train", "purpose": None, "max_uses": None, "spend_cap_units": 0, "once_for": "",
+                "asked_at": at, "offer": None, "taken": "", "reason": "not now", "ask_again_at": at,
+            }  # fmt: skip
+            asking.keep(tx, f":{number}", wish)
+            holder, about = draw.choice(others), draw.choice(mine)
+            record = {
+                "id": of, "state": draw.choice(("waiting", "refused")) if number < _MOST_WAITING else "refused",
+                "holder": holder, "holder_name": "Tram Lab", "asset": about, "nonce": of, "terms": terms(draw, 5).body,
+                "spend_cap_units": 0, "plan": None, "asked_at": at, "offer": None, "reason": "", "grant": "",
+                "lapses_at": now + 1_000_000,
+            }  # fmt: skip
+            kept = canonical_bytes(record)
+            tx.connection.execute(
+                "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?)",
+                (of, holder, record["state"], record["lapses_at"], len(kept), kept),
+            )
+            claim = Claim(
+                issuer=holder,
+                claim_kind="contribution",
+                about=about,
+                statement={"number": number},
+                issued_at=at,
+            )
+            tx.put(Envelope(claim, ()), logged=False)
+            runs.keep(tx, of, "disputed", {"field": "shares_bps", "contribution": claim.id})
+            tx.connection.execute(
+                "INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (of, of, "grant", draw.choice(theirs), 5, at, 0, "spent"),
+            )
+            tx.connection.execute(
+                "INSERT INTO trail VALUES (?, ?, '', 'Big', 'owner', 'done', 'Accepted a request', '')",
+                (number + 1_000, at),
+            )

@@ -84,6 +84,11 @@ class Console:
         return str(json.loads((self.home / "node.json").read_text())["account"])
 
     @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
