@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 from console_node import Console
 from node_process import PASSPHRASE
-from node_world import World, until
+from node_world import World, free_port, until
 from slow_world import enter, open_node
 from web_browser import PASSWORD, Browser, owner
 
@@ -235,6 +235,31 @@ def test_what_was_not_done_is_no_act_of_the_trail(node, crew):
     for path, form in acts_of_nothing:
         assert person.act(path, **form).status_code == 303, path
     assert boss.get("/console/trail?format=csv").text.count("\n") == before
+
+
+def test_what_a_trouble_met_half_way_stands_in_the_trail_as_not_known(node):
+    boss = owner(node)
+    # nobody listens there
+    url = f"http://127.0.0.1:{free_port()}/hook"
+    assert boss.act("/settings/notifications/webhook", url=url).status_code == 303
+    assert boss.act("/settings/notifications/test", channel="webhook").status_code == 303
+    newest = boss.get("/console/trail?format=csv").text.splitlines()[1]
+    assert newest.endswith('"Sent a test notification","unknown"')
+    assert "Not known" in boss.get("/console/trail").text
+    boss.act("/settings/notifications/forget", channel="webhook")
+
+
+def test_a_form_that_waits_says_which_act_it_would_do(node):
+    person, inviting = invited(node, "Wilma", Role.DECIDER), owner(node)
+    token = person.token
+    inviting.act("/settings/people/role", person="Wilma", role="auditor")
+    asked = person.post("/console/requests/0xab/refuse", data={"csrf": token, "reason": "too little"})
+    assert asked.headers["location"] == "/console/enter"
+    answer = person.post("/console/enter", data={"person": "Wilma", "passphrase": PASSWORD})
+    assert answer.headers["location"] == "/console/unsent"
+    shown = person.get("/console/unsent").text
+    assert "“Who did what” will say: Refused a request" in shown
+    assert "too little" in shown
 
 
 def test_a_reset_ends_sessions_and_the_password_of_before(node):

@@ -161,3 +161,18 @@ def test_other_errors_are_no_guesses():
     for _ in range(3):
         with pytest.raises(InvalidInput):
             attempts.make(lambda: (_ for _ in ()).throw(InvalidInput("chain away")))
+
+
+def test_what_is_kept_after_the_end_is_closed_at_once():
+    sessions = Sessions(600)
+    token, session = sessions.begin()
+    early, late = Closed(), Closed()
+    session.kept["early"] = early
+    sessions.end(token)
+    session.kept["late"] = late
+    assert early.closed
+    assert late.closed, "a request that was under way leaves nothing behind"
+    assert session.kept == {}
+    passing = Closed()
+    assert session.kept.setdefault("passing", passing) is passing
+    assert session.kept == {}

@@ -7,6 +7,8 @@ this node's own record, which whoever runs the machine can change; what others r
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -33,6 +35,8 @@ class Outcome(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     """The role does not allow it, or the password was wrong."""
+    UNKNOWN = "unknown"
+    """It began, and did not end as it should: a trouble met it half-way, or the node was killed."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,55 @@ def note(
     link: str = "",
     outcome: Outcome = Outcome.DONE,
     seldom: bool = False,
-) -> None:
-    """Keep an act; None is somebody unknown. What comes `seldom` is kept once an hour, however often it happens."""
+) -> int | None:
+    """Keep an act, and its number; None is somebody unknown. What comes `seldom` is kept once an hour."""
     try:
-        _note(node, who, words, link, outcome, seldom=seldom)
+        return _note(node, who, words, link, outcome, seldom=seldom)
     except StorageFailed as error:
         # what was done is done, and nobody is kept out because a disk is full
         _log.warning("an act is missing in the trail: %s", error.message)
+        return None
 
 
-def _note(node: Node, who: Person | None, words: str, link: str, outcome: Outcome, *, seldom: bool) -> None:
+@dataclass
+class Act:
+    """An act under way."""
+
+    outcome: Outcome | None = Outcome.UNKNOWN
+    """What the trail says of it afterwards; None where nothing was done, which it does not hold."""
+    link: str = ""
+
+
+@contextmanager
+def acting(node: Node, who: Person, words: str) -> Iterator[Act]:
+    """Keep an act before it begins, so that it stands in the trail whatever cuts it off; its end says what came of it."""
+    number = note(node, who, words, outcome=Outcome.UNKNOWN)
+    act = Act()
+    try:
+        yield act
+    finally:
+        if number is None:
+            if act.outcome:
+                note(node, who, words, link=act.link, outcome=act.outcome)
+        elif act.outcome is not Outcome.UNKNOWN:
+            _settle(node, number, act)
+
+
+def _settle(node: Node, number: int, act: Act) -> None:
+    try:
+        with node.store.transaction() as tx:
+            if act.outcome is None:
+                tx.connection.execute("DELETE FROM trail WHERE number = ?", (number,))
+            else:
+                values = (act.outcome.value, act.link, number)
+                tx.connection.execute("UPDATE trail SET outcome = ?, link = ? WHERE number = ?", values)
+    except StorageFailed as error:
+        _log.warning("what came of an act is missing in the trail: %s", error.message)
+
+
+def _note(
+    node: Node, who: Person | None, words: str, link: str, outcome: Outcome, *, seldom: bool
+) -> int | None:
     now = node.now()
     person, name, role = (who.id, who.name, who.role.value) if who else (UNKNOWN, "", "")
     template = words.template if isinstance(words, Text) else words
@@ -80,7 +123,7 @@ def _note(node: Node, who: Person | None, words: str, link: str, outcome: Outcom
                 (person, now - SELDOM_SECONDS, template),
             ).fetchone()
         ):
-            return
+            return None
         number = int(rows.execute("SELECT coalesce(max(number), 0) FROM trail").fetchone()[0]) + 1
         rows.execute(
             "INSERT INTO trail VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -89,6 +132,7 @@ def _note(node: Node, who: Person | None, words: str, link: str, outcome: Outcom
         rows.execute("DELETE FROM trail WHERE at < ?", (now - KEEP_SECONDS,))
         if number % _PRUNED_EACH == 0:
             _prune(rows, person)
+    return number
 
 
 def _prune(rows: Any, person: str) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from freehold import durable, plain_file
 from freehold.core import epsilons
@@ -142,7 +143,8 @@ class Drafts:
     def __init__(self, node: Node) -> None:
         self._node, self._folder, self._open = node, node.home / "drafts", node.home / _OPEN
         self._lock = threading.Lock()
-        self._locks: dict[str, threading.RLock] = {}
+        # each lasts as long as somebody has it in hand
+        self._locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
     def take_in(
         self, path: Path, upload: Upload | None, supersedes: str = "", read_as: tuple[str, ...] = ()
@@ -280,7 +282,7 @@ class Drafts:
             self.get(identifier)
             self._remove(identifier)
 
-    def _own_lock(self, identifier: str) -> threading.RLock:
+    def _own_lock(self, identifier: str) -> Any:
         with self._lock:
             return self._locks.setdefault(identifier, threading.RLock())
 

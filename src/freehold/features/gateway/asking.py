@@ -21,8 +21,8 @@ from freehold.core.ids import sha256_hex
 from freehold.core.signing import parse_envelope
 from freehold.core.terms import price_of
 from freehold.core.texts import Text, said
-from freehold.features.data import schemas
-from freehold.features.data.rules.ways import CHOICES, Ways
+from freehold.features.data import chosen_file, schemas
+from freehold.features.data.rules.ways import CHOICES
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.gateway.rules.rows import MOST_BYTES, AmbiguousRows, Rows, of_data
@@ -74,9 +74,10 @@ def form(visit: Visit, error: FreeholdError | None = None) -> Response:
         model=asset,
         columns=schemas.columns(asset),
         choices=CHOICES,
+        kinds=f"{chosen_file.KINDS},.json",
         most_bytes=min(MOST_BYTES, visit.node.settings.max_table_bytes),
         ambiguous=isinstance(error, AmbiguousRows),
-        typed=visit.form.fields if error else {},
+        typed={name: visit.form.fields[name][0] for name in visit.form.fields} if error else {},
     )
 
 
@@ -110,9 +111,8 @@ def _read(visit: Visit, asset: Asset) -> Batch:
             said("no rows were given"), hint=said("Paste some, or choose a file. Nothing was paid.")
         )
     header = {"names": True, "row": False}.get(given.text("first_line"))
-    ways = Ways.of(f"{one}={given.text(one)}" for one in CHOICES if given.text(one))
     try:
-        rows = of_data(data, name, columns, header=header, ways=ways)
+        rows = of_data(data, name, columns, header=header, ways=chosen_file.ways(given))
     except AmbiguousRows as error:
         error.hint = said("Choose below what the first line is. Nothing was paid.")
         raise

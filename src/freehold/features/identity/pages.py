@@ -59,7 +59,7 @@ def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     return [
         Hit(one["name"] or one["url"], said("Node"), HERE, one["url"])
         for one in peers.overview(visit.node)
-        if all(word in f"{one['name']} {one['url']}".casefold() for word in words)
+        if all(word in f"{one['name']} {one['url']}".lower() for word in words)
     ][:most]
 
 

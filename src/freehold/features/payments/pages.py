@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core.errors import FreeholdError, NotFound, Unavailable
+from freehold.core.errors import NotFound, Unavailable
 from freehold.core.texts import Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.payments import books, closing, settling
@@ -203,10 +203,7 @@ def ask_close(visit: Visit) -> Response:
 def close(visit: Visit) -> Response:
     """Close it, or take the rest back."""
     row = _own(visit)
-    try:
-        done = closing.close(visit.host, row["channel"])
-    except FreeholdError as error:
-        return visit.go("/channels", error.said, "bad")
+    done = closing.close(visit.host, row["channel"])
     if done["withdrawn_units"]:
         return visit.go(
             "/channels", said("{sum} are back in your wallet.", sum=Units(done["withdrawn_units"]))
@@ -232,7 +229,13 @@ PAGES = [
     shows("/limits", limits),
     acts("/limits", limit, words=said("Changed the limits of spending"), back="/limits"),
     shows("/channels/{channel}/close", ask_close, needs=Power.PAY),
-    acts("/channels/{channel}/close", close, needs=Power.PAY, words=said("Closed a channel")),
+    acts(
+        "/channels/{channel}/close",
+        close,
+        needs=Power.PAY,
+        words=said("Closed a channel"),
+        back="/channels",
+    ),
     shows("/channels/{channel}/retry", ask_retry, needs=Power.PAY),
     acts(
         "/channels/{channel}/retry",

@@ -8,6 +8,7 @@ from typing import Any
 
 from freehold.core.texts import said
 from freehold.features.data.publishing import NoiseCost
+from freehold.features.data.rules.ways import Ways
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.releasing import GrantedRun
 from freehold.features.models.shown import RunOf
@@ -58,7 +59,10 @@ def _release(host: Host, asked: wire.OneJob) -> dict[str, Any]:
 
 
 def _hold(host: Host, asked: wire.HoldTest) -> dict[str, Any]:
-    return holding.hold(host.node, Path(asked.path), asked.label, asked.builder, positive=asked.positive)
+    ways = Ways.of(asked.read_as)
+    return holding.hold(
+        host.node, Path(asked.path), asked.label, asked.builder, positive=asked.positive, ways=ways
+    )
 
 
 def _ordered(node: Node, question: WhatFor) -> Ordered | None:

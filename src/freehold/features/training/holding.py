@@ -22,6 +22,7 @@ from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
+from freehold.features.data.rules.ways import NONE, Ways
 from freehold.features.models.rules.scaling import Scaling, typical, unit_rows
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.lending import require_claim, require_grants, require_receipts, statement_of
@@ -66,12 +67,14 @@ def announced(test: PlannedTest, columns: Sequence[str], label: str) -> dict[str
     return {**counted, "columns": list(columns), "label": label}
 
 
-def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | None = None) -> dict[str, Any]:
+def hold(
+    node: Node, path: Path, label: str, builder: str, *, positive: str | None = None, ways: Ways = NONE
+) -> dict[str, Any]:
     """Seal a test table and commit to it in this node's log; only `builder` may have it opened.
 
     Raises InvalidTable; InvalidRecord: too few rows, or of one label only. Conflict: it was kept here before.
     """
-    table = reading.read(path, label, positive=positive, limits=publishing.limits(node))
+    table = reading.read(path, label, positive=positive, limits=publishing.limits(node), ways=ways)
     known = hmac.digest(node.keys.derived("held tests"), tables.canonical_bytes(table), "sha256").hex()
     if node.store.state(f"held_rows:{known}"):
         raise Conflict("that very table was kept here before", hint="Measure each run on rows nobody saw.")

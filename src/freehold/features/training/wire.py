@@ -395,13 +395,15 @@ class HoldTest(Request):
     """
 
     path: Annotated[str, FILE, Flag(positional=True, metavar="FILE")]
-    """A CSV or Parquet table that nobody trains on."""
+    """A table that nobody trains on."""
     label: str
     """Name of the label column."""
     builder: TypedAccount
     """Account of the builder, who alone may have it opened."""
     positive: str | None = None
     """The label value that means 1."""
+    read_as: Annotated[ReadAs, READ_AS] = Field(default=[])
+    """How the file is meant where it could mean two things; repeatable. Else it is asked."""
 
 
 class ListTests(Nothing):

@@ -61,8 +61,10 @@ class Session(Protocol):
 
     csrf: str
     """Stands in every form that this session may post."""
-    kept: dict[str, Any]
-    """What pages keep for the next one, in memory."""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What pages keep for the next one, in memory."""
 
     def say(self, sentence: str, kind: str = "good", undo: Undo | None = None) -> None:
         """Show a sentence with the next page."""
@@ -179,6 +181,9 @@ class Visit:
 class NotDone(RedirectResponse):
     """On to a page that says why an act was not done."""
 
+    why: FreeholdError | None = None
+    """What went wrong; None where there was nothing to do."""
+
 
 Handler = Callable[[Visit], Response]
 
@@ -231,6 +236,9 @@ def acts(
         try:
             return handler(visit)
         except FreeholdError as error:
-            return visit.go(back, problem(error), "bad")
+            visit.session.say(problem(error), "bad")
+            answer = NotDone(CONSOLE_PATH + back, status_code=303)
+            answer.why = error
+            return answer
 
     return Page(path, act if back else handler, "POST", takes_file, needs, words)

@@ -454,7 +454,13 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         return training_library.Training(self, self._perform(training_wire.RELEASE, **locals()))
 
     def hold_test(
-        self, path: str | Path, *, label: str, builder: str, positive: str | None = None
+        self,
+        path: str | Path,
+        *,
+        label: str,
+        builder: str,
+        positive: str | None = None,
+        read_as: Sequence[str] | None = None,
     ) -> training_wire.TestHeld:
         """Keep a test table for a builder who is not to see it yet.
 

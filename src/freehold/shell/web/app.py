@@ -53,6 +53,8 @@ from freehold.vault.spool import sweep
 
 _log = logging.getLogger("freehold")
 _SOMETHING = said("Sent a form")
+REFUSED, TROUBLE = 400, 500
+"""Where the statuses begin of what was asked wrongly, and of what did not work here."""
 
 
 class _Over(Exception):
@@ -145,7 +147,7 @@ class Console:
             except Answered as other:
                 return other.response
             except _Over as over:
-                return self._wait(request, over.form)
+                return self._wait(request, page, over.form)
             except ClientDisconnect:
                 return Response(status_code=400)
             except FreeholdError as error:
@@ -192,7 +194,7 @@ class Console:
     def _failed(self, request: Request, page: Page, visit: Visit, error: FreeholdError) -> Response:
         if isinstance(error, NoPower) and page.method == "POST":
             acts_trail.note(visit.node, visit.person, page.words or _SOMETHING, outcome=Outcome.REFUSED)
-        if isinstance(error, FormExpired) and (answered := self._show_expired(request, visit, error)):
+        if isinstance(error, FormExpired) and (answered := self._show_expired(request, page, visit, error)):
             return answered
         return visit.show("error.html", error.http_status, message=error.message, hint=error.hint)
 
@@ -206,25 +208,27 @@ class Console:
             return self.entering.ask(request)
         except ClientDisconnect:
             return Response(status_code=400)
-        return self._wait(request, form)
+        return self._wait(request, page, form)
 
-    def _wait(self, request: Request, form: Form) -> Response:
+    def _wait(self, request: Request, page: Page, form: Form) -> Response:
         """To the log-in page; the form waits there."""
         answer = self.entering.ask(request)
         author = self.sessions.author(form.secret(TOKEN_FIELD))
         cookie, known = self.entering.cookie(request), author is not None
         if author is None and cookie:
             author = whose(cookie)
-        kept = unsent.of(form, _address(request), author)
+        kept = unsent.of(form, _address(request), page.words, author)
         if kept and (token := self.entering.unsent.keep(kept, known=known)):
             set_cookie(answer, request, unsent_cookie(request), token, unsent.KEEP_SECONDS)
         return answer
 
-    def _show_expired(self, request: Request, visit: Visit, expired: FormExpired) -> Response | None:
+    def _show_expired(
+        self, request: Request, page: Page, visit: Visit, expired: FormExpired
+    ) -> Response | None:
         """What was typed in a form of an earlier session, to whoever sent it, unless another was shown the form."""
         form = expired.form or Form()
         author = self.sessions.author(form.secret(TOKEN_FIELD))
-        kept = unsent.of(form, _address(request)) if author in (None, visit.person.id) else None
+        kept = unsent.of(form, _address(request), page.words) if author in (None, visit.person.id) else None
         return visit.show("unsent.html", expired.http_status, form=kept) if kept else None
 
     def _sent(self, request: Request, visit: Visit, done: Response) -> Response:
@@ -318,13 +322,28 @@ def _address(request: Request) -> str:
 
 
 def _do(page: Page, visit: Visit) -> Response:
-    """What a page does; an act that was done stands in the trail."""
-    answer = page.handler(visit)
-    if page.method == "POST" and answer.status_code < 400 and not isinstance(answer, NotDone):
-        to = urlsplit(answer.headers.get("location", "")).path.removeprefix(CONSOLE_PATH)
-        link = "" if to.startswith("/enter") else to
-        acts_trail.note(visit.node, visit.person, page.words or _SOMETHING, link=link)
-    return answer
+    """What a page does; an act stands in the trail unless it was refused before anything was done."""
+    if page.method != "POST":
+        return page.handler(visit)
+    with acts_trail.acting(visit.node, visit.person, page.words or _SOMETHING) as act:
+        try:
+            answer = page.handler(visit)
+        except FreeholdError as error:
+            act.outcome = _of(error.http_status)
+            raise
+        if isinstance(answer, NotDone):
+            act.outcome = _of(answer.why.http_status) if answer.why else None
+        elif answer.status_code >= REFUSED:
+            act.outcome = _of(answer.status_code)
+        else:
+            to = urlsplit(answer.headers.get("location", "")).path.removeprefix(CONSOLE_PATH)
+            act.outcome, act.link = Outcome.DONE, "" if to.startswith("/enter") else to
+        return answer
+
+
+def _of(status: int) -> Outcome | None:
+    """What came of an act that was not done: what was asked wrongly did nothing, a trouble may have met it half-way."""
+    return Outcome.UNKNOWN if status >= TROUBLE else None
 
 
 def _missing(_: Visit) -> Response:

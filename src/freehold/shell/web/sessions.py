@@ -45,6 +45,39 @@ class TooManyAttempts(NotAllowed, code="console.attempts", http_status=429):
     """Passphrases are tried too fast; `wait_seconds` says when the next may be."""
 
 
+class Kept(dict[str, Any]):
+    """What pages keep between requests; each value with a `close` is closed at the end, also one that comes after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock, self._ended = threading.Lock(), False
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        with self._lock:
+            if not self._ended:
+                super().__setitem__(name, value)
+                return
+        _close(value)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """The value that is kept; after the end the given one, for whoever asks alone."""
+        with self._lock:
+            return default if self._ended else super().setdefault(name, default)
+
+    def end(self) -> None:
+        """Nothing is kept any more."""
+        with self._lock:
+            self._ended, values = True, list(self.values())
+            self.clear()
+        for value in values:
+            _close(value)
+
+
+def _close(value: Any) -> None:
+    if callable(close := getattr(value, "close", None)):
+        close()
+
+
 @dataclass
 class Session:
     """One person's browser, logged in."""
@@ -61,8 +94,8 @@ class Session:
     _notices: list[Notice] = field(default_factory=list)
     """For the next page: what the last act did."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    kept: dict[str, Any] = field(default_factory=dict)
-    """What pages keep between requests; each value with a `close` is closed with the session."""
+    kept: Kept = field(default_factory=Kept)
+    """What pages keep between requests."""
     streams: list[Any] = field(default_factory=list)
     """Open event streams, oldest first."""
     ended: bool = False
@@ -164,10 +197,7 @@ def _name(token: str) -> bytes:
 def _end(sessions: list[Session]) -> None:
     for session in sessions:
         session.ended = True
-        for value in session.kept.values():
-            if callable(close := getattr(value, "close", None)):
-                close()
-        session.kept.clear()
+        session.kept.end()
 
 
 class Attempts:

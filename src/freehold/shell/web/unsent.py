@@ -33,6 +33,8 @@ class Unsent:
     """Where a file has to be chosen again; empty for none."""
     dropped: bool
     """Whether something secret has to be typed again."""
+    act: str = ""
+    """What sending it does, as the trail of acts says it."""
     author: str | None = None
     """The id of whoever was shown the form; None where that is not known."""
 
@@ -46,7 +48,7 @@ class Unsent:
         ]
 
 
-def of(form: Form, path: str, author: str | None = None) -> Unsent | None:
+def of(form: Form, path: str, act: str = "", author: str | None = None) -> Unsent | None:
     """What is worth keeping of a form; None where that is nothing, or too much."""
     fields = tuple(
         (name, value)
@@ -58,7 +60,7 @@ def of(form: Form, path: str, author: str | None = None) -> Unsent | None:
     if size > MAX_FORM_BYTES or not any(value.strip() for _, value in fields):
         return None
     dropped = any(_SECRET.fullmatch(name) and name != "csrf" for name in form.fields)
-    return Unsent(path, fields, form.file_field, dropped, author)
+    return Unsent(path, fields, form.file_field, dropped, act, author)
 
 
 class UnsentForms:

@@ -12,7 +12,7 @@ from freehold import plain_file
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.core.texts import said
-from freehold.features.data import drafts, licence, publishing, wire
+from freehold.features.data import chosen_file, drafts, licence, publishing, wire
 from freehold.features.data.drafts import Draft, DraftChanged, DraftPublished, Drafts
 from freehold.features.data.rules.ways import CHOICES, Ways
 from freehold.features.privacy.rules import promises
@@ -32,8 +32,6 @@ TERMS = {
     if name not in wire.INSPECT.fields or isinstance(one.surface, Epsilon)
 }
 """What the terms are; the file and how its rows count are chosen beside."""
-KINDS = ".csv,.tsv,.txt,.xlsx,.ods,.parquet,text/csv"
-"""What a browser offers where a file is chosen."""
 
 
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
@@ -47,7 +45,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         drafts=visit.host.part(Drafts).all() if visit.may(Power.DECIDE) else [],
         most=(drafts.MAX_DRAFTS, drafts.MAX_BYTES, drafts.KEEP_DAYS),
         choices=CHOICES,
-        kinds=KINDS,
+        kinds=chosen_file.KINDS,
         typed=visit.form.fields,
         most_bytes=visit.node.settings.max_table_bytes,
     )
@@ -79,7 +77,9 @@ def _begin(visit: Visit, path: Path, upload: Upload | None) -> Response:
     kept = visit.host.part(Drafts)
     try:
         replaced = _replaced(visit, visit.form.text("replaces"))
-        draft = kept.take_in(path, upload, replaced.id if replaced else "", tuple(_ways(visit.form).said))
+        draft = kept.take_in(
+            path, upload, replaced.id if replaced else "", tuple(chosen_file.ways(visit.form).said)
+        )
     except FreeholdError as error:
         return choose(visit, error)
     label = str(replaced.schema_.get("label")) if replaced else draft.profile.likely_label()
@@ -95,11 +95,6 @@ def _begin(visit: Visit, path: Path, upload: Upload | None) -> Response:
     draft.look(visit.node, path)
     kept.keep(draft)
     return visit.go(f"/publish/{draft.id}")
-
-
-def _ways(form: Form) -> Ways:
-    """How the file is meant, as the form says. Raises InvalidInput."""
-    return Ways.of(f"{name}={form.text(name, 100)}" for name in (*CHOICES, "sheet") if form.text(name, 100))
 
 
 def _replaced(visit: Visit, text: str) -> Asset | None:
@@ -139,6 +134,7 @@ def _look(visit: Visit, error: FreeholdError | None = None) -> Response:
     label = draft.profile.column(draft.asked.label)
     counts = sorted((label.values or {}).items(), key=lambda item: -item[1]) if label else []
     words = [value for value, _ in counts] if _words(draft, draft.asked.label) else []
+    asks = {("dates" if one.is_date else "decimal") for one in draft.profile.understood if one.is_asked}
     return visit.show(
         "publish_look.html",
         error=error,
@@ -151,8 +147,8 @@ def _look(visit: Visit, error: FreeholdError | None = None) -> Response:
         words=words if len(words) == 2 else [],
         shown=draft.shown,
         ways=Ways.of(draft.asked.read_as),
-        choices=CHOICES,
-        asks={("dates" if one.is_date else "decimal") for one in draft.profile.understood if one.is_asked},
+        unasked={name: ones for name, ones in CHOICES.items() if name not in asks},
+        asks=asks,
         purposes={**PURPOSES, **{word: word for word in draft.asked.purposes if word not in PURPOSES}},
         counting=promises.unit(draft.asked.rows_each),
         exact=promises.EXACT,
@@ -197,7 +193,7 @@ def _typed(form: Form) -> dict[str, Any]:
 
 def _take_columns(node: Any, draft: Draft, form: Form, table: Path) -> None:
     """How the file is meant, its label, whose row it is, and what is left out. Raises InvalidInput, InvalidTable."""
-    read_as = _ways(form).said
+    read_as = chosen_file.ways(form).said
     if read_as != draft.asked.read_as:
         before = draft.asked.read_as
         draft.change(read_as=read_as)

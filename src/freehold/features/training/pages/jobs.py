@@ -118,7 +118,7 @@ def _stands(job: dict[str, Any]) -> tuple[str, str]:
 def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     """Jobs by name, the newest first."""
     newest = kept.newest(visit.node)
-    found = [one["id"] for one in newest if all(word in one["name"].casefold() for word in words)][:most]
+    found = [one["id"] for one in newest if all(word in one["name"].lower() for word in words)][:most]
     jobs = map(visit.host.part(Jobs).get, found)
     return [Hit(job["name"], said("Training"), f"/jobs/{job['id']}", _doing(job)) for job in jobs]
 

@@ -15,7 +15,8 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import is_id_shaped
 from freehold.core.texts import said
-from freehold.features.data import finding
+from freehold.features.data import chosen_file, finding
+from freehold.features.data.rules.ways import CHOICES
 from freehold.features.identity import peers
 from freehold.features.privacy.rules import promises
 from freehold.features.training import planning
@@ -40,7 +41,7 @@ NUMBERS = {
     "least": ("least_correct_bps", "the least part of right answers, in per cent,"),
 }
 """Field of the form -> field of the order, and what it is."""
-TYPED = ("name", "price", "epsilon", "positive", "per", *NUMBERS)
+TYPED = ("name", "price", "epsilon", "positive", "per", *NUMBERS, *CHOICES, "sheet")
 """Fields that stand as they were typed where the form is shown again."""
 MOST = {
     name: (one.bounds[1] or 0) // one.flag.scale
@@ -102,6 +103,8 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         usual=USUAL,
         most=MOST,
         allowed=epsilons.text(min(allowed)) if allowed else "",
+        choices=CHOICES,
+        kinds=chosen_file.KINDS,
         exact=any(row["exact"] for group in groups for row in group["rows"]),
         most_owners=MAX_OWNERS,
         peers=peers.known(node),
@@ -163,7 +166,7 @@ def check(visit: Visit) -> Response:
 def _draft(visit: Visit, sent: Upload | None) -> Draft:
     if sent is None or not sent.size_bytes:
         raise InvalidInput(
-            said("no test table was chosen"), hint=said("Choose a CSV or Parquet file with the same columns.")
+            said("no test table was chosen"), hint=said("Choose a file with the same columns.")
         )
     order = _order(visit, sent.path)
     if not order.assets:
@@ -193,6 +196,7 @@ def _order(visit: Visit, test: Path) -> Order:
         epsilon_micro=epsilons.parse(epsilon) if epsilon and not exact else None,
         level="update" if exact else "noised",
         positive=form.text("positive", 200) or None,
+        read_as=chosen_file.ways(form).said,
         compare=bool(form.chosen("compare")),
         review=bool(form.chosen("review")),
         per="row" if form.text("per") == "row" else "call",

@@ -7,13 +7,13 @@ from itertools import chain, zip_longest
 from starlette.responses import Response
 
 from freehold.core.texts import said
+from freehold.kernel import selecting
 from freehold.kernel.registry import everything
 from freehold.kernel.web.formats import tr
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.visit import Visit, shows
 from freehold.shell.web import places
 
-MOST_WORDS = 8
 MOST_LETTERS = 200
 MOST_EACH = 8
 """Things that one search adds."""
@@ -23,7 +23,7 @@ MOST = 30
 def find(visit: Visit) -> Response:
     """What mentions all words, whatever it is; each search has its turn, so that none crowds out the others."""
     typed = visit.query.get("q", "")[:MOST_LETTERS]
-    words = tuple(typed.casefold().split()[:MOST_WORDS])
+    words = selecting.words(typed)
     found = (
         [_pages(words), *(look(visit, words, MOST_EACH) for look in everything().every("searches"))]
         if words
@@ -37,7 +37,7 @@ def _pages(words: tuple[str, ...]) -> list[Hit]:
     found = []
     for tab in places.tabs():
         name = places.NAMES[tab.place]
-        text = f"{name} {tab.label} {tr(name)} {tr(tab.label)}".casefold()
+        text = f"{name} {tab.label} {tr(name)} {tr(tab.label)}".lower()
         if all(word in text for word in words):
             found.append(Hit(tab.label, said("Page"), tab.path, name))
     return found

@@ -16,6 +16,11 @@ from freehold.kernel.web.visit import Visit, shows
 
 TITLE = said("Who did what here")
 _UNKNOWN = said("Somebody unknown")
+_OUTCOMES = {
+    Outcome.DONE: Tag(said("Done"), "good"),
+    Outcome.REFUSED: Tag(said("Refused"), "bad"),
+    Outcome.UNKNOWN: Tag(said("Not known"), "warn"),
+}
 
 
 def overview(visit: Visit) -> Response:
@@ -55,7 +60,7 @@ def _what(row: Entry) -> object:
 
 
 def _outcome(row: Entry) -> Tag:
-    return Tag(said("Done"), "good") if row.outcome is Outcome.DONE else Tag(said("Refused"), "bad")
+    return _OUTCOMES[row.outcome]
 
 
 PAGES = [shows("/trail", overview)]
