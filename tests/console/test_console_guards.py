@@ -91,8 +91,17 @@ def test_no_other_method_does_anything(node, method):
 
 
 def test_the_cookie_is_for_this_console_only_and_secret_over_tls(node):
-    for origin, secure in (("", False), (f"https://{NAME}", True), (f"http://{NAME}", False)):
-        headers = {"host": NAME, "sec-fetch-site": "same-origin", **({"origin": origin} if origin else {})}
+    here = node.origin.removeprefix("http://")
+    # a browser that hides the origin says null; Sec-Fetch-Site it sends over TLS and to its own machine alone
+    for host, origin, secure in (
+        (NAME, "null", True),
+        (NAME, "", True),
+        (NAME, f"https://{NAME}", True),
+        (NAME, f"http://{NAME}", False),
+        (here, "null", False),
+        (here, "", False),
+    ):
+        headers = {"host": host, "sec-fetch-site": "same-origin", **({"origin": origin} if origin else {})}
         with httpx.Client(base_url=node.origin, headers=headers, trust_env=False) as browser:
             said = browser.post("/console/enter", data={"passphrase": PASSPHRASE}).headers["set-cookie"]
         value, *flags = said.split("; ")

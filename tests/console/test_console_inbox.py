@@ -65,6 +65,35 @@ def test_several_requests_are_decided_at_once_and_who_asked_hears_it(
     assert first.services.part(Hearing).look() == 0
 
 
+def test_a_list_that_changes_decides_what_was_shown_and_ticked(
+    console: Console, page: Any, world: World, table: Path
+):
+    for name in ("Elm Lab", "Oak Lab"):
+        _asks(console, world, table, name)
+    page.goto(f"{console.url}inbox")
+    ticked = page.locator("li:has(input[name=request]:checked)")
+    for name in ("Elm Lab", "Oak Lab"):
+        page.get_by_role("checkbox", name=name).check()
+    _asks(console, world, table, "Yew Lab")
+    page.get_by_role("checkbox", name="Yew Lab").wait_for()
+    # whoever came in between is not taken for another
+    assert ["Oak Lab" in ticked.nth(0).inner_text(), "Elm Lab" in ticked.nth(1).inner_text()] == [True, True]
+    (elm, oak) = [
+        row
+        for row in console.api("/requests")["requests"]
+        if row["holder_name"] in ("Elm Lab", "Oak Lab") and row["state"] == "waiting"
+    ]
+    # as on a page that no news reached
+    page.evaluate(
+        "document.querySelector('main').append(document.querySelector('form[action$=requests]').cloneNode(true))"
+    )
+    console.api(f"/requests/{elm['id']}/counter", {"max_uses": 2})
+    page.evaluate("document.querySelector('main > form').querySelector('[value=accept]').click()")
+    page.get_by_text("1 request was accepted.").wait_for()
+    states = {row["id"]: row["state"] for row in console.api("/requests")["requests"]}
+    assert (states[elm["id"]], states[oak["id"]]) == ("countered", "accepted")
+
+
 def test_a_page_of_a_request_that_is_gone_says_so(console: Console, page: Any, world: World, table: Path):
     party = _asks(console, world, table, "Birch Lab")
     (row,) = [one for one in console.api("/requests")["requests"] if one["holder_name"] == "Birch Lab"]

@@ -105,6 +105,11 @@ def _trade(made: Market, world: World, home: Path) -> None:
     assert "times in 100" in said
     assert "On made-up rows of these sizes" in said
     assert "count once" in said
+    # an order that waits keeps its test table sealed
+    beginning = test.read_bytes().partition(b"\n")[2][:60]
+    kept = [one for one in made.builder.home.rglob("*") if one.is_file()]
+    assert len([one for one in kept if one.suffix == ".part"]) == 1
+    assert not [one.name for one in kept if beginning in one.read_bytes()]
     # a form that is sent several times at once is one order
     page.evaluate(
         """() => {
@@ -115,6 +120,7 @@ def _trade(made: Market, world: World, home: Path) -> None:
     )
     act.start(page)
     assert len(made.builder.api("/jobs")["jobs"]) == 1
+    assert not list((made.builder.home / "uploads").iterdir())
     page.get_by_text("decides by hand").wait_for()
     _read_request(made)
     act.accept(made.owner_page, made.owner)

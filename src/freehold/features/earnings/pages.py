@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from starlette.responses import Response
@@ -134,24 +135,24 @@ def overview(visit: Visit) -> Response:
 
 
 def _lines(node: Node, moves: Sequence[Move], wanted: Wanted) -> Found[Line]:
-    """Moves as a list."""
+    """Moves as a list; names are looked up once, however many moves there are, and lines made of those that are shown."""
+    thing, party = cache(partial(books.thing, node)), cache(partial(books.party, node))
+
+    def who(move: Move) -> str:
+        if move.kind == "claim":
+            return said("the model's revenue pool")
+        return party(move.who) if move.who else said("who bought its answers")
+
+    def line(move: Move) -> Line:
+        return Line(move.at, *thing(move.asset), KINDS[move.kind], who(move), move.units, move.tx_hash)
+
     return among(
-        [_line(node, move) for move in moves],
+        moves,
         wanted,
-        {"at": lambda line: line.at, "units": lambda line: line.units},
-        said=lambda line: f"{line.what} {line.who}",
-        key=lambda line: f"{line.id}{line.what}{line.units}",
-    )
-
-
-def _line(node: Node, move: Move) -> Line:
-    name, page = books.thing(node, move.asset)
-    who = said("who bought its answers")
-    if move.kind == "claim":
-        who = said("the model's revenue pool")
-    elif move.who:
-        who = books.party(node, move.who)  # type: ignore[assignment]
-    return Line(move.at, name, page, KINDS[move.kind], who, move.units, move.tx_hash)
+        {"at": lambda move: move.at, "units": lambda move: move.units},
+        said=(lambda move: f"{thing(move.asset)[0]} {who(move)}") if wanted.words else None,
+        key=lambda move: f"{move.tx_hash}{move.asset}{move.units}",
+    ).map(line)
 
 
 def _by_thing(node: Node, found: Any) -> list[dict[str, Any]]:

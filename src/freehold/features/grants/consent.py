@@ -82,10 +82,13 @@ def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"withdrawn": True}
 
 
-def accept(node: Node, request_id: str) -> dict[str, Any]:
-    """Issue the grant exactly as asked; idempotent. Raises RequestDecided; NotFound: it lapsed, or is withdrawn."""
+def accept(node: Node, request_id: str, seen: str = "") -> dict[str, Any]:
+    """Issue the grant exactly as asked; idempotent. Raises RequestDecided; NotFound: it lapsed, or is withdrawn.
+
+    `seen` is the state in which it was shown to whoever decides, where that is told.
+    """
     with node.store.transaction() as tx:
-        record = _undecided(node, request_id, "accepted")
+        record = _undecided(node, request_id, "accepted", seen)
         if record["state"] != "accepted":
             _grant(node, tx, record, parse_terms(record["terms"]))
     return row(node, record)
@@ -104,13 +107,13 @@ def counter(node: Node, change: CounterRequest) -> dict[str, Any]:
     return row(node, record)
 
 
-def refuse(node: Node, request_id: str, reason: str) -> dict[str, Any]:
-    """Say no, for a day about this asset; idempotent. Raises RequestDecided, NotFound, InvalidInput."""
+def refuse(node: Node, request_id: str, reason: str, seen: str = "") -> dict[str, Any]:
+    """Say no, for a day about this asset; idempotent. As `accept`; InvalidInput."""
     reason = shown_text(reason, "reason")
     if not reason:
         raise InvalidInput(said("a refusal needs a reason"), hint=said("One short line; the asker reads it."))
     with node.store.transaction() as tx:
-        record = _undecided(node, request_id, "refused")
+        record = _undecided(node, request_id, "refused", seen)
         if record["state"] != "refused":
             record.update(state="refused", reason=reason, offer=None)
             requests.keep(node, tx, record, REFUSED_SECONDS)
@@ -187,7 +190,7 @@ def _changed(node: Node, record: dict[str, Any], change: CounterRequest) -> Term
     return terms
 
 
-def _undecided(node: Node, request_id: str, wanted: State) -> dict[str, Any]:
+def _undecided(node: Node, request_id: str, wanted: State, seen: str = "") -> dict[str, Any]:
     record = requests.read(node, request_id)
     if record is None:
         raise NotFound(
@@ -201,6 +204,11 @@ def _undecided(node: Node, request_id: str, wanted: State) -> dict[str, Any]:
         )
         raise RequestDecided(
             said("the request was {state}", state=record["state"]), hint=hint, grant=record["grant"]
+        )
+    if seen and record["state"] not in (seen, wanted):
+        # somebody else answered it since: what they said is not undone unseen
+        raise RequestDecided(
+            said("the request was {state}", state=record["state"]), hint=said("Look at the inbox."), grant=""
         )
     return record
 

@@ -20,6 +20,7 @@ from freehold.kernel.web.powers import OWNER, Person
 from freehold.shell import networks
 from freehold.shell.networks import Network
 from freehold.shell.web import first_run, joining
+from freehold.shell.web.gate import is_over_tls
 from freehold.shell.web.joining import Joining
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Attempts, Session, Sessions
@@ -267,7 +268,7 @@ def set_cookie(answer: Response, request: Request, name: str, value: str, max_ag
         path=CONSOLE_PATH,
         httponly=True,
         samesite="strict",
-        secure=request.headers.get("origin", "").startswith("https:"),
+        secure=is_over_tls(request.headers),
     )
 
 

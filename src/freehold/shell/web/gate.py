@@ -98,6 +98,25 @@ def is_own(headers: Headers) -> bool:
     return origin is not None and _is_here(origin, headers)
 
 
+def is_over_tls(headers: Headers) -> bool:
+    """Whether a browser asks over TLS, which a proxy ended, by what it says.
+
+    Under `no-referrer` it says `Origin: null`; then `Sec-Fetch-Site` tells, which it sends over TLS and, without
+    TLS, to this machine alone.
+    """
+    origin = headers.get("origin", "null")
+    if origin != "null":
+        return origin.startswith("https:")
+    return "sec-fetch-site" in headers and not _is_this_machine(host_name(headers.get("host", "")))
+
+
+def _is_this_machine(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
 def _is_here(origin: str, headers: Headers) -> bool:
     return urlsplit(origin).netloc.lower() == headers["host"].lower()
 

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from freehold.chain.errors import ChainUnreachable, RpcError
+from freehold.core.errors import FreeholdError
 from freehold.kernel.door import Door
 from freehold.kernel.host import Host
 from freehold.kernel.registry import everything
@@ -85,7 +86,10 @@ class Live:
             host = self._door.host
             self._end_stale()
             if host is not None:
-                found = await run_in_threadpool(self._state, host)
+                found: dict[str, Any] = {}
+                # a database that is away is back some time: whoever looks goes on, and who is removed meanwhile is out
+                with contextlib.suppress(FreeholdError):
+                    found = await run_in_threadpool(self._state, host)
                 changed = {name for name, value in found.items() if self._seen.get(name, value) != value}
                 self._seen |= found
                 for stream in self._streams:

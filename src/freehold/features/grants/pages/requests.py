@@ -54,9 +54,9 @@ def decide_all(visit: Visit) -> Response:
     for request_id in chosen:
         try:
             if accepting:
-                consent.accept(node, request_id)
+                consent.accept(node, request_id, "waiting")
             else:
-                consent.refuse(node, request_id, reason)
+                consent.refuse(node, request_id, reason, "waiting")
         except FreeholdError as error:
             row = requests.read(node, request_id) or {"holder_name": "—"}
             failed.append(said("{who}: {why}", who=row["holder_name"], why=problem(error)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
+from freehold import plain_file
 from freehold.core import epsilons, money
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
@@ -29,6 +32,8 @@ from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.vault import sealing
+from freehold.vault.sealing import EpochSecret
 
 TICKED = ("compare", "exact", "review")
 NUMBERS = {
@@ -65,15 +70,30 @@ class Draft:
 
     id: str
     order: Order
-    upload: Upload
+    sealed: Upload
+    """Its test table: whoever has the disk reads nothing while the order waits."""
+    secret: EpochSecret
+    """Opens it; only in memory."""
     preview: dict[str, Any]
     """What it would come to."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """One request at a time places it."""
 
+    @contextmanager
+    def opened(self) -> Iterator[Order]:
+        """The order with its test table as a file, for as long as the block lasts."""
+        table = Upload(self.sealed.path.parent, self.sealed.name)
+        try:
+            with plain_file.regular(self.sealed.path) as sealed:
+                sealing.unseal(sealed, table.file, self.secret)
+            table.finish()
+            yield self.order.model_copy(update={"test": str(table.path)})
+        finally:
+            table.close()
+
     def close(self) -> None:
-        """Delete the uploaded test table."""
-        self.upload.close()
+        """Delete the test table."""
+        self.sealed.close()
 
 
 _PLACED = "placed_orders"
@@ -153,9 +173,10 @@ def check(visit: Visit) -> Response:
     try:
         draft = _draft(visit, sent)
     except FreeholdError as error:
+        return choose(visit, error)
+    finally:
         if sent:
             sent.close()
-        return choose(visit, error)
     old = visit.session.kept.get("order")
     if old is not None:
         old.close()
@@ -176,7 +197,15 @@ def _draft(visit: Visit, sent: Upload | None) -> Draft:
     except FreeholdError as error:
         error.message = error.message.replace(sent.path.name, sent.name)
         raise
-    return Draft(secrets.token_urlsafe(9), order, sent, preview)
+    secret, sealed = EpochSecret.generate(), Upload(sent.path.parent, sent.name)
+    try:
+        with plain_file.regular(sent.path) as plain:
+            sealing.seal(plain, sealed.file, secret.recipient)
+        sealed.finish()
+    except BaseException:
+        sealed.close()
+        raise
+    return Draft(secrets.token_urlsafe(9), order, sealed, secret, preview)
 
 
 def _order(visit: Visit, test: Path) -> Order:
@@ -249,8 +278,9 @@ def start(visit: Visit) -> Response:
 def _start(visit: Visit, draft: Draft) -> Response:
     if job_id := _job(visit):
         return visit.go(f"/jobs/{job_id}", done=False)
-    order = draft.order.model_copy(update={"at_most_units": paying.agreed(visit)})
-    job_id = visit.host.part(Jobs).start(order)
+    at_most = paying.agreed(visit)
+    with draft.opened() as order:
+        job_id = visit.host.part(Jobs).start(order.model_copy(update={"at_most_units": at_most}))
     visit.session.kept.pop("order", None)
     # who goes back from the job comes to the job again
     visit.session.kept[_PLACED] = {**visit.session.kept.get(_PLACED, {}), draft.id: job_id}

@@ -15,7 +15,13 @@
   };
   const isTyped = () => [...document.querySelectorAll("main input, main textarea, main select")].some(isDirty);
 
-  const name = (element) => element.id || element.getAttribute("href") || element.getAttribute("name");
+  // one and the same field: where a list moved, another row's stands in its place
+  const form = (field) => field.form?.getAttribute("action");
+  const isSame = (field, other) => field.name === other.name && form(field) === form(other)
+    && (!field.matches("input[type=checkbox], input[type=radio]") || field.value === other.value);
+
+  const name = (element) => element.id || element.getAttribute("href")
+    || (element.matches("input[type=checkbox], input[type=radio]") ? `${element.name} ${element.value}` : element.getAttribute("name"));
   const morph = (old, fresh) => {
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     const known = focused && name(focused);
@@ -26,7 +32,13 @@
       restoreFocus: true,
       callbacks: {
         // fields keep what was typed
-        beforeNodeMorphed: (before) => !(before.nodeType === 1 && before.matches("input, textarea, select") && isDirty(before)),
+        beforeNodeMorphed: (before, after) => {
+          if (before.nodeType !== 1 || !before.matches("input, textarea, select")) return true;
+          if (isSame(before, after)) return !isDirty(before);
+          // of what has the focus the value would be left alone
+          before.blur();
+          return true;
+        },
         // what is folded out, copied or being sent is the page's own, not the server's
         beforeAttributeUpdated: (attribute, element) =>
           !(attribute === "open" || (attribute === "hidden" && element.matches("[data-copy]")) || attribute === "data-sent"),
