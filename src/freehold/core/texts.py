@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from freehold.core import epsilons
@@ -153,6 +154,15 @@ def _made(shown: str, values: Mapping[str, object], template: str, many: str, nu
     return text
 
 
+def filled_anew(text: Text, values: Mapping[str, object]) -> Text:
+    """A text with other values in the same places."""
+    return _again(text.template, values, text.many, text.number)
+
+
+def _again(template: str, values: Mapping[str, object], many: str, number: int) -> Text:
+    return _made(many if many and number != 1 else template, values, template, many, number)
+
+
 def filled(template: str, values: Mapping[str, object], written: Callable[[object], str]) -> str:
     """A template with its places filled; braces around anything else stay as they are.
 
@@ -160,6 +170,48 @@ def filled(template: str, values: Mapping[str, object], written: Callable[[objec
     '3 of {"a": 1}'
     """
     return _PLACE.sub(lambda hit: written(values[hit[1]]) if hit[1] in values else hit[0], template)
+
+
+_MARK = "\0text"
+
+
+def packed(value: Any) -> Any:
+    """A value as JSON, its texts with templates and values: to be kept, or said by another process.
+
+    >>> unpacked(packed({"why": [said("{n} of {all}", n=1, all=Units(2_000_000))]}))
+    {'why': ['1 of $2.00']}
+    """
+    if isinstance(value, Text):
+        about = {"values": packed(dict(value.values)), "many": value.many, "number": value.number}
+        return {_MARK: value.template, **about}
+    if isinstance(value, Value):
+        return {_MARK: type(value).__name__, "value": int(value)}
+    if isinstance(value, Decimal):
+        return {_MARK: Decimal.__name__, "value": str(value)}
+    if isinstance(value, dict):
+        return {str(name): packed(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [packed(one) for one in value]
+    return value
+
+
+def unpacked(value: Any) -> Any:
+    """What was packed."""
+    if isinstance(value, list):
+        return [unpacked(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if _MARK not in value:
+        return {name: unpacked(one) for name, one in value.items()}
+    name = str(value[_MARK])
+    if "value" in value:
+        return Decimal(value["value"]) if name == Decimal.__name__ else _kind(name)(value["value"])
+    many, number = str(value["many"]), int(value["number"])
+    return _again(name, unpacked(value["values"]), many, number)
+
+
+def _kind(name: str) -> type[Value]:
+    return next(one for one in Value.__subclasses__() if one.__name__ == name)
 
 
 def places(template: str) -> set[str]:

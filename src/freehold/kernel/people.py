@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from freehold.core.texts import said
+from freehold.core.texts import Text, filled_anew, said
 from freehold.kernel.node import Node
 
 _HEX = re.compile(r"0x[0-9a-f]{8,}")
@@ -34,4 +34,7 @@ def readable(node: Node, text: str) -> str:
         account = match.group()
         return name_of(node, account) if len(account) == 42 else "…"
 
-    return _HEX.sub(word, text)
+    if not isinstance(text, Text):
+        return _HEX.sub(word, text)
+    values = {name: readable(node, one) if isinstance(one, str) else one for name, one in text.values.items()}
+    return filled_anew(text, values)

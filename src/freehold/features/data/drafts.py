@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 from freehold import durable, plain_file
 from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, NotFound
-from freehold.core.texts import said
+from freehold.core.texts import packed, said, unpacked
 from freehold.features.data import licence, publishing
 from freehold.features.data.rules.profile import Column, Profile, profile
 from freehold.features.data.rules.ways import Ways
@@ -127,7 +127,10 @@ class Draft:
             other = column is not None and column.name != self.asked.label
             hint = said("Say which, below.") if error.code == "table.ambiguous" else error.hint
             more = said("Or leave the column out, below.") if other else ""
-            self.problem = {"message": error.message, "hint": f"{hint} {more}".strip()}
+            self.problem = {
+                "message": error.message,
+                "hint": said("{hint} {more}", hint=hint, more=more) if hint and more else hint or more,
+            }
 
     def look_anew(self, node: Node, table: Path) -> None:
         """Read the whole file, as it is meant now. Raises InvalidTable."""
@@ -249,7 +252,7 @@ class Drafts:
         """Keep what was chosen; whole or not at all."""
         draft.revision += 1
         draft.changed_at = time.time()
-        about = json.dumps(asdict(draft) | {"asked": draft.asked.model_dump()}, default=list).encode()
+        about = json.dumps(packed(asdict(draft) | {"asked": draft.asked.model_dump()}), default=list).encode()
         nonce = secrets.token_bytes(12)
         sealed = nonce + self._key().encrypt(nonce, about, self._bound(draft.id))
         durable.write(self._about(draft.id), sealed, replace=True)
@@ -334,7 +337,9 @@ class Drafts:
 
         content = plain_file.content(self._about(identifier), _MOST_ABOUT)
         try:
-            about = json.loads(self._key().decrypt(content[:12], content[12:], self._bound(identifier)))
+            about = unpacked(
+                json.loads(self._key().decrypt(content[:12], content[12:], self._bound(identifier)))
+            )
         except InvalidTag:
             return None
         seen = about["profile"]

@@ -73,8 +73,8 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
             *lines.notes(joined, asked.epsilon_life_micro),
         ],
         "privacy": [
-            f"One run: {worst(asked.epsilon_run)}",
-            f"All runs together: {worst(asked.epsilon_life_micro)}",
+            said("One run: {meaning}", meaning=worst(asked.epsilon_run)),
+            said("All runs together: {meaning}", meaning=worst(asked.epsilon_life_micro)),
             promises.unit(asked.rows_each),
             *(promises.cost(found.table.rows, asked.epsilon_run, loss) for loss in losses),
         ],

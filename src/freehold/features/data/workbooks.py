@@ -63,8 +63,13 @@ def first_sheet(stream: BinaryIO, file: str, limits: Limits, wanted: str = "") -
     told, text = _read(data, file, wanted, most_cells, limits)
     _require_found(told, file, wanted, most_cells)
     several = len(told["sheets"]) > 1
-    others = f"the sheet {told['sheet']!r}, one of {len(told['sheets'])} ({listed(told['sheets'])})"
-    return Sheet(text, tuple(told["corner"]), (f"read is {others}",) if several else ())
+    note = said(
+        "read is the sheet '{name}', one of {n} ({all})",
+        name=told["sheet"],
+        n=len(told["sheets"]),
+        all=listed(told["sheets"]),
+    )
+    return Sheet(text, tuple(told["corner"]), (note,) if several else ())
 
 
 def _kind(data: bytes) -> str:

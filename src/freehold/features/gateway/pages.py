@@ -120,7 +120,12 @@ def switch(visit: Visit) -> Response:
     asset = _found(visit)
     on = visit.form.text("on") == "yes"
     said_of_it = on or "calls" in visit.form.fields
-    ration = Ration(*(_ration(visit, name) for name in ("calls", "rows"))) if said_of_it else None
+    ration = None
+    if said_of_it:
+        ration = Ration(
+            _ration(visit, "calls", said("The number of calls")),
+            _ration(visit, "rows", said("The number of rows")),
+        )
     undo = _as_now(visit.node, asset)
     serving.switch(visit.node, asset.id, on=on, ration=ration)
     sells = said("It is on sale: whoever pays gets an answer.")
@@ -136,8 +141,8 @@ def _as_now(node: Node, asset: Asset) -> Undo:
     return Undo(f"/assets/{asset.id}/serve", fields=fields)
 
 
-def _ration(visit: Visit, name: str) -> int:
-    return visit.form.number(name, f"The number of {name}", 0, 10**9) if visit.form.text(name) else 0
+def _ration(visit: Visit, name: str, what: str) -> int:
+    return visit.form.number(name, what, 0, 10**9) if visit.form.text(name) else 0
 
 
 def attempt(visit: Visit) -> Response:

@@ -18,6 +18,7 @@ from freehold.core.ids import hash_bytes, keyed_id
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
+from freehold.core.texts import Text, said
 from freehold.features.models import kept
 from freehold.features.models.kept import Share
 from freehold.features.models.rules.model import model_hash
@@ -150,6 +151,16 @@ def require_possible(node: Node, trained: Trained, inherited: Terms) -> None:
     parse_document(made.body)
 
 
+def words_for(label: str, datasets: int) -> Text:
+    """What a model is described by that was trained here; a description is signed as it reads in English."""
+    return said.many(
+        "logistic regression for {label}, trained on {n} dataset",
+        "logistic regression for {label}, trained on {n} datasets",
+        n=datasets,
+        label=label,
+    )
+
+
 def _made(
     node: Node,
     trained: Trained,
@@ -162,7 +173,7 @@ def _made(
     return Asset(
         asset_kind="model",
         name=trained.name,
-        description=f"logistic regression for {trained.label}, trained on {len(owners)} dataset{'' if len(owners) == 1 else 's'}",
+        description=str(words_for(trained.label, len(owners))),
         owner=node.account,
         content=Content(
             commitment=model_hash(trained.weights, trained.scaling, trained.recipe, trained.columns),

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from freehold.core import epsilons
 from freehold.core.connection import Connection
 from freehold.core.documents import REVEALS, Asset, Reveals
 from freehold.core.errors import NotAllowed
+from freehold.core.texts import Epsilon, said
 from freehold.features.privacy.rules import privacy
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
@@ -81,15 +81,20 @@ def notes(promises_made: Sequence[Promise], epsilon_life_micro: int) -> list[str
     if not promises_made:
         return []
     least = min(promise.epsilon_life_micro for promise in promises_made)
-    said = [
-        "rows of this table were published before, so it shares their privacy budget and what was spent of it"
+    told: list[str] = [
+        said(
+            "rows of this table were published before, so it shares their privacy budget and what was spent of it"
+        )
     ]
     if least < epsilon_life_micro:
-        said.append(
-            f"an epsilon of {epsilons.text(least)} in all was promised about those rows;"
-            f" that stays, {epsilons.text(epsilon_life_micro)} does not replace it"
+        told.append(
+            said(
+                "an epsilon of {promised} in all was promised about those rows; that stays, {asked} does not replace it",
+                promised=Epsilon(least),
+                asked=Epsilon(epsilon_life_micro),
+            )
         )
-    return said
+    return told
 
 
 def kept(node: Node, asset: Asset) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import FreeholdError
-from freehold.core.texts import said
+from freehold.core.texts import packed, said
 from freehold.kernel.evidence.bundle import (
     MAX_ENTRIES,
     MAX_FILE_BYTES,
@@ -85,9 +85,9 @@ def _beside(name: str) -> bool:
 def check(path: Path) -> dict[str, Any]:
     """What the evidence comes to, or why it cannot be looked at."""
     try:
-        return {"report": asdict(verify(read(path)))}
+        return {"report": packed(asdict(verify(read(path))))}
     except FreeholdError as error:
-        return {"error": error.message, "hint": error.hint}
+        return {"error": packed(error.message), "hint": packed(error.hint)}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.core.signing import Envelope
+from freehold.core.texts import said
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import log_entry
@@ -19,6 +20,7 @@ from freehold.kernel.evidence.verify import NO_LINEAGE, Report, verify
 from freehold.kernel.logbook import NotAnchored
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import require_issued_within, require_receipt_fits
+from freehold.kernel.web.words import problem
 from freehold.log import tree
 
 if TYPE_CHECKING:
@@ -63,14 +65,14 @@ def examine(host: Host, receipt_id: str, tell: Callable[[Finding], None]) -> Bun
     if host.node.receipt(receipt_id).action == "train":
         return None
     if any(finding.outcome == "open" for finding in local):
-        tell(Finding(GATHERED, "open", "the rest is checked once the receipt is signed and anchored"))
+        tell(Finding(GATHERED, "open", said("the rest is checked once the receipt is signed and anchored")))
         return None
     try:
         bundle, report = proving.collected(host, receipt_id)
     except FreeholdError as error:
-        tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored) else "bad", error.said))
+        tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored) else "bad", problem(error)))
         return None
-    tell(Finding(GATHERED, "good", f"{len(bundle.files)} files from everybody who took part"))
+    tell(Finding(GATHERED, "good", said("{n} files from everybody who took part", n=len(bundle.files))))
     _tell_all(report, tell)
     return bundle
 
@@ -85,13 +87,17 @@ def examine_model(host: Host, model_id: str, tell: Callable[[Finding], None]) ->
             given = host.peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=120)
         bundle = Bundle.from_json(given)
     except FreeholdError as error:
-        tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored | Unavailable) else "bad", error.said))
+        tell(
+            Finding(
+                GATHERED, "open" if isinstance(error, NotAnchored | Unavailable) else "bad", problem(error)
+            )
+        )
         return None
-    tell(Finding(GATHERED, "good", f"{len(bundle.files)} files from its owner"))
+    tell(Finding(GATHERED, "good", said("{n} files from its owner", n=len(bundle.files))))
     report = verify(bundle, chain=node.chain, must_be_final=False)
     _tell_all(report, tell)
     if report.subject not in ("", asset.id):
-        tell(Finding("documents.subject", "bad", "the evidence is about another model"))
+        tell(Finding("documents.subject", "bad", said("the evidence is about another model")))
     return bundle
 
 
@@ -134,18 +140,22 @@ def _stored(node: Node, receipt_id: str, known: dict[str, Envelope]) -> str:
     try:
         envelope = node.store.get(receipt_id)
     except FreeholdError as error:
-        raise _Fails(f"the copy in this node's database cannot be read: {error.message}") from error
+        raise _Fails(
+            said("the copy in this node's database cannot be read: {message}", message=error.message)
+        ) from error
     if envelope.document.id != receipt_id or not isinstance(envelope.document, Receipt):
-        raise _Fails("the copy in this node's database is not the receipt that was logged: it was altered")
+        raise _Fails(
+            said("the copy in this node's database is not the receipt that was logged: it was altered")
+        )
     known["receipt"] = envelope
-    return "the copy in this node's database is, to the last byte, the one that was logged"
+    return said("the copy in this node's database is, to the last byte, the one that was logged")
 
 
 def _signed(node: Node, envelope: Envelope) -> str:
     node.check(envelope, partial=True)
     if not envelope.is_complete:
-        raise _Fails("the other side has not signed yet; it will when it asks next", "open")
-    return "both sides signed it, and both signatures are genuine"
+        raise _Fails(said("the other side has not signed yet; it will when it asks next"), "open")
+    return said("both sides signed it, and both signatures are genuine")
 
 
 def _parties(node: Node, envelope: Envelope) -> str:
@@ -154,7 +164,10 @@ def _parties(node: Node, envelope: Envelope) -> str:
         party = node.store.get(node.party_of(account).id)
         _require_same(party, node.party_of(account).id)
         names.append(node.check_party(party).name)
-    return f"they are {' and '.join(dict.fromkeys(names))}, by documents they signed about themselves"
+    return said(
+        "they are {names}, by documents they signed about themselves",
+        names=list(dict.fromkeys(names)),
+    )
 
 
 def _grant(node: Node, envelope: Envelope) -> str:
@@ -164,7 +177,10 @@ def _grant(node: Node, envelope: Envelope) -> str:
     asset = _checked(node, grant.asset, Asset)
     require_issued_within(grant, asset)
     require_receipt_fits(receipt, grant)
-    return f"the use is covered by a grant that {node.party_of(grant.issuer).name} signed, within the published terms"
+    return said(
+        "the use is covered by a grant that {name} signed, within the published terms",
+        name=node.party_of(grant.issuer).name,
+    )
 
 
 def _checked(node: Node, document_id: str, kind: type[D]) -> D:
@@ -176,7 +192,7 @@ def _checked(node: Node, document_id: str, kind: type[D]) -> D:
 
 def _require_same(envelope: Envelope, document_id: str) -> None:
     if envelope.document.id != document_id:
-        raise _Fails(f"the stored copy of {document_id[:10]} was altered")
+        raise _Fails(said("the stored copy of {document_id} was altered", document_id=document_id[:10]))
 
 
 def _entry(node: Node, envelope: Envelope) -> str:
@@ -184,14 +200,14 @@ def _entry(node: Node, envelope: Envelope) -> str:
     with node.store.log() as log:
         entry = log.entry(position)
     if entry != log_entry(envelope.document.id, "receipt"):
-        raise _Fails(f"entry {position + 1} of your log is about something else")
-    return f"it is entry {position + 1:,} of your log"
+        raise _Fails(said("entry {position} of your log is about something else", position=position + 1))
+    return said("it is entry {position} of your log", position=position + 1)
 
 
 def _position(node: Node, envelope: Envelope) -> int:
     position = node.store.position(envelope.document.id)
     if position is None:
-        raise _Fails("it is not in your log")
+        raise _Fails(said("it is not in your log"))
     return position
 
 
@@ -202,7 +218,7 @@ def _inclusion(node: Node, envelope: Envelope) -> str:
         size = log.size()
         root, path = log.root(size), log.inclusion_proof(position, size)
     tree.verify_inclusion(tree.leaf_hash(data), position, size, path, root)
-    return f"{len(path)} hashes lead from it to the fingerprint of all {size:,} entries"
+    return said("{n} hashes lead from it to the fingerprint of all {size} entries", n=len(path), size=size)
 
 
 def _anchored(node: Node, envelope: Envelope) -> str:
@@ -214,9 +230,13 @@ def _anchored(node: Node, envelope: Envelope) -> str:
         # an answer is proven by its seller's log, which is among the evidence
         return ""
     if position >= size:
-        raise _Fails("your log was not anchored since, so others cannot check its place yet", "open")
+        raise _Fails(said("your log was not anchored since, so others cannot check its place yet"), "open")
     with node.store.log() as log:
         root = log.root(int(size))
     if root != bytes(head):
-        raise _Fails(f"the fingerprint of {size:,} entries on the chain is not that of your log")
-    return f"the chain holds the fingerprint of the first {size:,} entries, and it is that of your log"
+        raise _Fails(
+            said("the fingerprint of {size} entries on the chain is not that of your log", size=size)
+        )
+    return said(
+        "the chain holds the fingerprint of the first {size} entries, and it is that of your log", size=size
+    )

@@ -11,12 +11,13 @@ import time
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.core.texts import Span, said
+from freehold.core.texts import Span, said, unpacked
 from freehold.features.proof.examining import Finding, Outcome
 from freehold.kernel.evidence.checks.chain import of_chain
 from freehold.kernel.evidence.verify import NO_LINEAGE
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload
+from freehold.kernel.web.words import problem
 
 MOST_SECONDS = 900.0
 TURN_SECONDS = 60.0
@@ -88,7 +89,7 @@ class Uploads:
             made.begun = True
             self._judge(made, self._ask(made, str(upload.path)))
         except FreeholdError as error:
-            made.findings.append(Finding(READ, "bad", error.said))
+            made.findings.append(Finding(READ, "bad", problem(error)))
         finally:
             upload.close()
             made.done = True
@@ -142,9 +143,10 @@ class Uploads:
     def _judge(self, made: Uploaded, answer: dict[str, Any]) -> None:
         """What the child found, and what this node's own network says of the block that all of it hangs on."""
         if "report" not in answer:
-            made.findings.append(Finding(READ, "bad", f"{answer['error']}. {answer['hint']}".strip()))
+            why = FreeholdError(unpacked(answer["error"]), hint=unpacked(answer["hint"]))
+            made.findings.append(Finding(READ, "bad", problem(why)))
             return
-        made.report = answer["report"]
+        made.report = unpacked(answer["report"])
         for check in made.report["checks"]:
             outcome: Outcome = "good" if check["ok"] else "open" if check["is_newer"] else "bad"
             if check["name"] == "chain.block" and check["ok"]:
@@ -172,6 +174,6 @@ class Uploads:
                 of_chain(int(shown["number"], 16), found, node.chain, must_be_final=False),
             )
         except Unavailable as error:
-            return Finding("chain.block", "open", error.said)
+            return Finding("chain.block", "open", problem(error))
         except FreeholdError as error:
-            return Finding("chain.block", "bad", error.said)
+            return Finding("chain.block", "bad", problem(error))

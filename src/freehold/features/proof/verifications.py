@@ -13,6 +13,7 @@ from freehold.core.errors import FreeholdError
 from freehold.core.texts import said
 from freehold.features.proof.examining import GATHERED, Finding, examine
 from freehold.kernel.limits import Busy
+from freehold.kernel.web.words import problem
 
 if TYPE_CHECKING:
     from freehold.kernel.evidence.bundle import Bundle
@@ -93,7 +94,7 @@ class Verification:
         try:
             self.bundle = look(host, self.subject_id, self.findings.append)
         except FreeholdError as error:
-            self.findings.append(Finding(GATHERED, "bad", error.said))
+            self.findings.append(Finding(GATHERED, "bad", problem(error)))
         except Exception:  # noqa: BLE001 - a thread has no caller: the page says so
             _log.exception("verifying %s failed", self.subject_id[:10])
             detail = said("something went wrong here; the node's log says what")

@@ -11,6 +11,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError, NewerFormat, VerificationFailed
 from freehold.core.signing import Envelope
+from freehold.core.texts import said
 from freehold.kernel import words
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import Manifest
@@ -23,7 +24,7 @@ class Broken(VerificationFailed, code="evidence.broken"):
     """One file does not prove what it must; `file` names it."""
 
     def __init__(self, file: str, detail: str) -> None:
-        super().__init__(detail, hint="Ask for the evidence again, from a party you trust.", file=file)
+        super().__init__(detail, hint=said("Ask for the evidence again, from a party you trust."), file=file)
         self.file = file
 
 
@@ -92,7 +93,9 @@ class Evidence:
         """One more document that is here."""
         document_id = envelope.document.id
         if document_id in self.documents:
-            raise Broken(path, f"holds {document_id[:10]}, which is here already")
+            raise Broken(
+                path, said("holds {document_id}, which is here already", document_id=document_id[:10])
+            )
         self.documents[document_id] = envelope
         self.places[document_id] = path
         if word := words.unknown(envelope.document):
@@ -120,7 +123,12 @@ class Evidence:
         envelope = self.documents.get(document_id)
         if envelope is None or not isinstance(envelope.document, kind):
             raise Broken(
-                self.place(named_by), f"names {kind.__name__.lower()} {document_id[:10]}, which is not here"
+                self.place(named_by),
+                said(
+                    "names {kind} {document_id}, which is not here",
+                    kind=kind.__name__.lower(),
+                    document_id=document_id[:10],
+                ),
             )
         return envelope.document
 
@@ -148,7 +156,10 @@ class Evidence:
         """A word of a contract's storage; `Broken` where chain.json does not prove it."""
         address = self.manifest.statement.contracts[contract]
         if (address, slot) not in self.state:
-            raise Broken("chain.json", f"does not prove a storage word of {contract} that is needed")
+            raise Broken(
+                "chain.json",
+                said("does not prove a storage word of {contract} that is needed", contract=contract),
+            )
         return self.state[address, slot]
 
     def asset(self) -> Asset:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from freehold.chain.client import Chain
 from freehold.core.errors import FreeholdError, Unavailable
+from freehold.core.texts import said
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.checks import chain as chain_checks
 from freehold.kernel.evidence.checks import documents, logs, rights, times
@@ -60,7 +61,7 @@ class Check:
 
 
 Verdict = Literal["holds", "no_lineage", "newer", "fails"]
-NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
+NO_LINEAGE = said("the answers hold, but nothing shows where the model came from")
 """What is said of evidence whose model names no run: all that is shown is true, and it shows no training."""
 SAID: dict[str, str] = {
     "holds": "the evidence holds",
@@ -71,7 +72,7 @@ SAID: dict[str, str] = {
 """Each verdict in words, given that the block is one of the chain."""
 
 
-def said(verdict: Verdict, trusted_by: str, chain_id: int, block_hash: str) -> str:
+def in_words(verdict: Verdict, trusted_by: str, chain_id: int, block_hash: str) -> str:
     """What evidence comes to, in words: what holds by the word of nobody holds only if the block is real."""
     if trusted_by != "nobody" or verdict not in ("holds", "no_lineage"):
         # a client may be older than the node that says it
@@ -193,7 +194,7 @@ def look(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Chec
         raise
     except (FreeholdError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         # statements are free-form JSON: whatever a check trips over is a fault of the file it looked at
-        detail = f"is malformed ({type(error).__name__})"
+        detail = said("is malformed ({kind})", kind=type(error).__name__)
         return Check(name, ok=False, file=evidence.file, detail=detail)
 
 

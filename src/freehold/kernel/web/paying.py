@@ -39,7 +39,7 @@ def agreed(visit: Visit) -> int:
             raise NoPower.to(Power.MANAGE)
         # a unit is a millionth of a dollar
         ceiling.limit(visit.node, spend_per_day_micro=visit.form.money("per_day"))
-    return visit.form.number("at_most", "what the page showed", 0, 2**53 - 1)
+    return visit.form.number("at_most", said("what the page showed"), 0, 2**53 - 1)
 
 
 def fee(node: Node, act: str, times: int = 1) -> Text | None:

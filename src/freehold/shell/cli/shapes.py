@@ -257,9 +257,9 @@ class Verification(Shape):
     @property
     def said(self) -> str:
         """The verdict in words, and on what it hangs where nobody vouches for the block."""
-        from freehold.kernel.evidence.verify import said  # noqa: PLC0415 - loads the whole node
+        from freehold.kernel.evidence.verify import in_words  # noqa: PLC0415 - loads the whole node
 
-        return said(self.verdict, self.trusted_by, self.chain_id, self.block_hash)
+        return in_words(self.verdict, self.trusted_by, self.chain_id, self.block_hash)
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.said)}</p>{Rows(self.checks)._repr_html_()}"

@@ -21,9 +21,9 @@ from freehold.kernel.web.forms import MAX_TEXT, Form, Upload
 from freehold.kernel.web.places import Place
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Handler, Visit, acts, shows
-from freehold.kernel.web.words import PURPOSES
+from freehold.kernel.web.words import PURPOSES, problem
 
-NUMBERS = {"max_uses": "The number of uses", "days": "The number of days"}
+NUMBERS = {"max_uses": said("The number of uses"), "days": said("The number of days")}
 STEPS = (said("File"), said("Look and terms"), said("Publish"))
 FIELDS = wire.PUBLISH.fields
 TERMS = {
@@ -115,9 +115,9 @@ def _of_draft(handler: Handler) -> Handler:
             words = said("This draft is published: this is the dataset that it became.")
             return visit.go(f"/data/{error.fields['asset']}", words, done=False)
         except DraftChanged as error:
-            return visit.go(f"/publish/{visit.params['draft']}", error.said, "warn")
+            return visit.go(f"/publish/{visit.params['draft']}", problem(error), "warn")
         except NotFound as error:
-            return visit.go("/publish", error.said, "warn")
+            return visit.go("/publish", problem(error), "warn")
 
     return page
 
@@ -181,7 +181,7 @@ def take(visit: Visit) -> Response:
 
 
 def _revision(form: Form) -> int:
-    return form.number("revision", "the draft's revision", 0, 2**31)
+    return form.number("revision", said("the draft's revision"), 0, 2**31)
 
 
 def _typed(form: Form) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def _take_columns(node: Any, draft: Draft, form: Form, table: Path) -> None:
         label=label,
         positive=_positive(draft, label, form.text("positive", 300)),
         subject=subject or None,
-        rows_each=form.whole(FIELDS["rows_each"], "The number of rows of each") if subject else 1,
+        rows_each=form.whole(FIELDS["rows_each"], said("The number of rows of each")) if subject else 1,
         left_out=[one for one in known if one not in (label, subject)],
     )
 

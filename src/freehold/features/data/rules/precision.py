@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
 
 _DIGITS = 10
@@ -62,8 +63,12 @@ class Column:
         ends = np.array([self.low, self.high])
         if self.rows and self.kept_low == self.kept_high and len(_shortened(ends)[1]) > 1:
             raise InvalidTable(
-                f"{file}, column '{self.name}': its values differ, and all become the same when they are kept in millionths",
-                hint=f"{self._advice()} Do so in every table, and in rows to predict.",
+                said(
+                    "{file}, column '{name}': its values differ, and all become the same when they are kept in millionths",
+                    file=file,
+                    name=self.name,
+                ),
+                hint=said("{advice} Do so in every table, and in rows to predict.", advice=self._advice()),
                 column=self.name,
             )
 
@@ -71,18 +76,39 @@ class Column:
         """A sentence where one different value in a hundred, or more, became another's equal; or all are too near."""
         largest = max(abs(self.low), abs(self.high))
         if self.rows and self.kept_low == self.kept_high and self.high - self.low > _NOISE * largest:
-            near = f"its values differ only after their first {_DIGITS} digits"
-            lost = "and all become the same, since they are kept rounded to millionths"
             return [
-                f"column '{self.name}': {near}, {lost}. If what is left means something, take away what they share."
+                said(
+                    "column '{name}': its values differ only after their first {digits} digits, and all become the same,"
+                    " since they are kept rounded to millionths. If what is left means something, take away what they"
+                    " share.",
+                    name=self.name,
+                    digits=_DIGITS,
+                )
             ]
         if (self.given - self.kept) * 100 < max(self.given, 1):
             return []
-        where = "" if self.looked == self.rows else f" of its first {self.looked:,} rows"
-        became = "1 value" if self.kept == 1 else f"{self.kept:,}"
-        lost = f"{self.given:,} different values{where} became {became}"
+        about = {"name": self.name, "given": self.given, "advice": self._advice()}
+        if self.looked == self.rows:
+            return [
+                said.many(
+                    "column '{name}': {given} different values became {n} value, since values are kept rounded to"
+                    " millionths. {advice}",
+                    "column '{name}': {given} different values became {n}, since values are kept rounded to millionths."
+                    " {advice}",
+                    n=self.kept,
+                    **about,
+                )
+            ]
         return [
-            f"column '{self.name}': {lost}, since values are kept rounded to millionths. {self._advice()}"
+            said.many(
+                "column '{name}': {given} different values of its first {rows} rows became {n} value, since values are"
+                " kept rounded to millionths. {advice}",
+                "column '{name}': {given} different values of its first {rows} rows became {n}, since values are kept"
+                " rounded to millionths. {advice}",
+                n=self.kept,
+                rows=self.looked,
+                **about,
+            )
         ]
 
     def _advice(self) -> str:
@@ -93,8 +119,8 @@ class Column:
         closest = math.ceil(-math.log10(self.gap * MICRO)) if 0 < self.gap < math.inf else 0
         power = min(room, max(apart, closest))
         if power < 1:
-            return "Its values are too far apart for one unit: take their logarithm, or leave it out."
-        return f"Multiply it by 10^{power}."
+            return said("Its values are too far apart for one unit: take their logarithm, or leave it out.")
+        return said("Multiply it by 10^{power}.", power=power)
 
 
 def too_large(largest: float) -> str:
@@ -103,7 +129,8 @@ def too_large(largest: float) -> str:
     >>> too_large(3e11)
     'Divide the column by 10^3, or more.'
     """
-    return f"Divide the column by 10^{max(1, math.ceil(math.log10(largest)) - _WHOLE_DIGITS)}, or more."
+    power = max(1, math.ceil(math.log10(largest)) - _WHOLE_DIGITS)
+    return said("Divide the column by 10^{power}, or more.", power=power)
 
 
 def _shortened(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:

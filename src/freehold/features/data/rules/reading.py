@@ -56,13 +56,20 @@ class Distinct:
         told = []
         if self.repeats:
             told.append(
-                "1 row repeats another and counts once"
-                if self.repeats == 1
-                else f"{self.repeats:,} rows repeat others and count once"
+                said.many(
+                    "{n} row repeats another and counts once",
+                    "{n} rows repeat others and count once",
+                    n=self.repeats,
+                )
             )
         if self.beyond:
-            rows = "1 row is" if self.beyond == 1 else f"{self.beyond:,} rows are"
-            told.append(f"{rows} left out, of subjects that have as many as may count")
+            told.append(
+                said.many(
+                    "{n} row is left out, of subjects that have as many as may count",
+                    "{n} rows are left out, of subjects that have as many as may count",
+                    n=self.beyond,
+                )
+            )
         return (*told, *self.table.warnings)
 
 
@@ -89,7 +96,7 @@ def read(
     _, duplicates, _ = tables.chosen(features, labels, None, 1)
     warnings += tables.oddities(columns, features, labels)
     if duplicates:
-        warnings.append(f"{duplicates} rows repeat an earlier row")
+        warnings.append(said("{n} rows repeat an earlier row", n=duplicates))
     return Table(columns, label, features, labels, tuple(warnings))
 
 
@@ -167,12 +174,17 @@ def _cells(
         source.check_width(len(columns))
         found = sources.collect(source, label, positive, columns, subject)
         unasked = index if left_out is None else ()
-        warnings = [*(_INDEX.format(name) for name in unasked), *found.warnings]
+        warnings = [*map(_of_index, unasked), *found.warnings]
         # as they were agreed: what a run is known by holds the names, to the byte
         return tuple(expected or columns), found, warnings
 
 
-_INDEX = "column '{}' is the index of a pandas frame and is left out; reset_index() and another name make it a column"
+def _of_index(name: str) -> str:
+    return said(
+        "column '{name}' is the index of a pandas frame and is left out; reset_index() and another name make it a"
+        " column",
+        name=name,
+    )
 
 
 def _left_out(
@@ -277,14 +289,20 @@ def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> 
 
 def outside(bounds: Bounds, table: Table) -> list[str]:
     """Sentences about columns with values beyond their declared bounds; for their owner only."""
-    told = []
+    told: list[str] = []
     for position, name in enumerate(table.columns if bounds else ()):
         low, high = bounds[name]
         column = table.features[:, position]
         count = int(((column < low) | (column > high)).sum())
         if count:
-            rows = "1 value is" if count == 1 else f"{count:,} values are"
-            told.append(f"column '{name}': {rows} outside the declared bounds; far outside they are cut off")
+            told.append(
+                said.many(
+                    "column '{name}': {n} value is outside the declared bounds; far outside they are cut off",
+                    "column '{name}': {n} values are outside the declared bounds; far outside they are cut off",
+                    n=count,
+                    name=name,
+                )
+            )
     return told
 
 

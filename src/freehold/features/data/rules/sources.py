@@ -64,7 +64,11 @@ _TEXTS = {
 }
 """How texts begin that are no tables; a column's name may begin so, but not go on so."""
 _HEAD_BYTES = 64
-_SEPARATED = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATED = {
+    ";": said("cells are separated by semicolons"),
+    "\t": said("cells are separated by tabs"),
+    "|": said("cells are separated by bars"),
+}
 
 
 class AmbiguousCells(InvalidTable, code="table.ambiguous"):
@@ -171,12 +175,12 @@ def read(
                 ways = replace(ways, separator="comma", encoding="")
             encoding = decoding.found(head, ways.encoding)
             if encoding != "utf-8":
-                notes.append(f"the text is read as {encoding}")
+                notes.append(said("the text is read as {encoding}", encoding=encoding))
             text = Delimited(
                 decoding.as_utf8(stream, file, encoding), file, SEPARATORS.get(ways.separator, "")
             )
             if text.separator != ",":
-                notes.append(f"cells are separated by {_SEPARATED[text.separator]}")
+                notes.append(_SEPARATED[text.separator])
             yield _textual(text, headed(text), file, limits, size, ways, tuple(notes), corner)
     except InvalidInput as error:
         error.fields["file"] = file

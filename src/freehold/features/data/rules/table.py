@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from freehold.core.canonical import parse
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,10 +141,12 @@ def _canonical_parts(table: Table) -> Iterator[bytes]:
 def oddities(columns: Sequence[str], features: IntArray, labels: IntArray) -> list[str]:
     """Sentences about what is odd but usable; at least one row."""
     constant = [columns[i] for i in np.flatnonzero(features.min(axis=0) == features.max(axis=0)).tolist()]
-    said = [f"column '{name}' has the same value in every row" for name in constant]
+    told: list[str] = [
+        said("column '{name}' has the same value in every row", name=name) for name in constant
+    ]
     if labels.min() == labels.max():
-        said.append(f"every label is {int(labels[0])}")
-    return said
+        told.append(said("every label is {value}", value=int(labels[0])))
+    return told
 
 
 def chosen(

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from freehold.core.texts import said
 from freehold.features.data.rules.names import MISSING, PLAIN
 from freehold.features.data.rules.ways import Ways
 
@@ -24,15 +25,20 @@ _EXPONENT = "([eE][+-]?[0-9]+)?"
 _SPACE, _APOSTROPHE = "[ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]", "['\N{RIGHT SINGLE QUOTATION MARK}]"
 _DATE_MARKS = r"[./-]"
 _SHOWN = 40
-_DAYS = "are read as days since 1 January 1970"
 _SAID: dict[str, str] = {
-    "comma": "a comma is read as the decimal mark, as in 1.234,5 for 1234.5",
-    "point": "marks between thousands are taken out, as in 1,234.5 for 1234.5",
-    "year": f"dates that begin with the year {_DAYS}, as 20818 for 2026-12-31",
-    "day": f"dates that begin with the day {_DAYS}, as 20818 for 31.12.2026",
-    "month": f"dates that begin with the month {_DAYS}, as 20818 for 12/31/2026",
-    "which decimal": "1,234 could be one thousand or a little more than one",
-    "which date": "03/04/2026 could begin with the day or the month",
+    "comma": said("a comma is read as the decimal mark, as in 1.234,5 for 1234.5"),
+    "point": said("marks between thousands are taken out, as in 1,234.5 for 1234.5"),
+    "year": said(
+        "dates that begin with the year are read as days since 1 January 1970, as 20818 for 2026-12-31"
+    ),
+    "day": said(
+        "dates that begin with the day are read as days since 1 January 1970, as 20818 for 31.12.2026"
+    ),
+    "month": said(
+        "dates that begin with the month are read as days since 1 January 1970, as 20818 for 12/31/2026"
+    ),
+    "which decimal": said("1,234 could be one thousand or a little more than one"),
+    "which date": said("03/04/2026 could begin with the day or the month"),
 }
 
 
@@ -135,7 +141,7 @@ class Understood:
     @property
     def said(self) -> str:
         """How it was read, as a sentence that names no cell."""
-        return f"column '{self.column}': {_SAID[self.way]}"
+        return said("column '{name}': {how}", name=self.column, how=_SAID[self.way])
 
     @property
     def is_date(self) -> bool:
@@ -152,7 +158,7 @@ def trimmed(column: Any) -> Any:
 
 
 def survey(
-    batches: Iterable[Any], names: tuple[str, ...], said: Ways, *, foreign: bool
+    batches: Iterable[Any], names: tuple[str, ...], ways: Ways, *, foreign: bool
 ) -> dict[str, Understood]:
     """Look at every cell; what is to be read in another way than it stands, by column."""
     seen = [Seen() for _ in names]
@@ -163,7 +169,7 @@ def survey(
     foreign = foreign or any(one.is_comma for one in seen)
     found = {}
     for name, one in zip(names, seen, strict=True):
-        if way := one.way(said, foreign=foreign):
+        if way := one.way(ways, foreign=foreign):
             read = pc.cast(reader(way)(pa.array([one.example])), pa.string())[0].as_py() or ""
             asked = way in ("which decimal", "which date")
             found[name] = Understood(name, way, one.example, "" if asked else read)

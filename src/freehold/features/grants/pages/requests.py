@@ -152,9 +152,9 @@ def counter(visit: Visit) -> Response:
         uses = (
             None
             if row["training"]
-            else form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
+            else form.number("max_uses", said("The number of uses"), 1, asset.terms.max_uses)
         )
-        days = form.number("days", "The number of days", 1, MOST_DAYS)
+        days = form.number("days", said("The number of days"), 1, MOST_DAYS)
         known = whole_days(row["expires_at"] - visit.node.now())
         asked = wire.CounterRequest.of(
             request_id=row["id"],

@@ -11,7 +11,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import Unavailable
 from freehold.core.texts import Day, Share, Text, Units, said
 from freehold.features.data import offering
-from freehold.features.models import shown, telling
+from freehold.features.models import releasing, shown, telling
 from freehold.features.models.rules import worth
 from freehold.features.models.rules.worth import PPM
 from freehold.features.privacy.rules import promises
@@ -194,8 +194,11 @@ def _changes(without: int | None, right: int | None) -> Text | str:
 def _about(visit: Visit, asset: Asset) -> dict[str, Any]:
     found = shown.described(visit.node, asset)
     columns = found["columns"] or []
+    usual = releasing.words_for(str(found["label"]), len(asset.derived_from))
     return {
         **found,
+        # signed in English by this program; where it says just that, its reader has it in another language
+        "description": usual if asset.description == usual else asset.description,
         "earlier_runs": len(found.get("earlier_runs", [])),
         "columns": columns[:MOST_COLUMNS],
         "scores": quality(asset),

@@ -95,11 +95,21 @@ def of_line(line: Mapping[str, Any]) -> str:
     """Where the budget of some rows stands; `line` as `node.budget.overview` gives it."""
     now = -(-line["guess_ppm"] // 10_000)
     most = -(-line["guess_life_ppm"] // 10_000)
-    words = (
-        f"somebody who knows every other row can tell whether a given row is in the table at most {now} times"
-        f" in 100 (a coin: 50), and {most} when all is spent."
+    if not line["exact_runs"]:
+        return said(
+            "somebody who knows every other row can tell whether a given row is in the table at most {now} times"
+            " in 100 (a coin: 50), and {most} when all is spent.",
+            now=now,
+            most=most,
+        )
+    return said.many(
+        "exact updates were given once, from which rows can be rebuilt; beyond those, somebody who knows every other"
+        " row can tell whether a given row is in the table at most {now} times in 100 (a coin: 50), and {most} when"
+        " all is spent.",
+        "exact updates were given {n} times, from which rows can be rebuilt; beyond those, somebody who knows every"
+        " other row can tell whether a given row is in the table at most {now} times in 100 (a coin: 50), and {most}"
+        " when all is spent.",
+        n=line["exact_runs"],
+        now=now,
+        most=most,
     )
-    if line["exact_runs"]:
-        times = "once" if line["exact_runs"] == 1 else f"{line['exact_runs']:,} times"
-        return f"exact updates were given {times}, from which rows can be rebuilt; beyond those, {words}"
-    return words

@@ -17,7 +17,7 @@ from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.tables import Column, Empty, Filter, Listed, Table, Tag
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import capitalise, ident
+from freehold.kernel.web.words import capitalise, ident, problem
 from freehold.log import tree
 
 CHECKED = said("Checked the log")
@@ -126,7 +126,7 @@ def check(visit: Visit) -> Response:
         lines.append(("good", _check_whole(visit.node)))
         lines += _check_anchor(visit.node)
     except FreeholdError as error:
-        lines.append(("bad", error.said))
+        lines.append(("bad", problem(error)))
     visit.session.kept["log_check"] = {"lines": lines, "at": visit.node.now()}
     return visit.go("/log#check")
 

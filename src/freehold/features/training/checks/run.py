@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Claim, Document, Receipt
 from freehold.core.signing import parse_envelope
+from freehold.core.texts import said
 from freehold.kernel.evidence.reading import Broken, Evidence, blaming
 
 PLAN, START, ROUNDS, TEST = (f"training/{name}.json" for name in ("plan", "start", "rounds", "test"))
@@ -105,12 +106,18 @@ def envelopes(value: Any) -> Iterator[Any]:
 def read(evidence: Evidence, value: Any) -> None:
     """The rounds, their documents added to the evidence."""
     if not isinstance(value, list) or len(value) > MAX_ROUNDS:
-        raise Broken(ROUNDS, f"is no list of at most {MAX_ROUNDS} rounds")
+        raise Broken(ROUNDS, said("is no list of at most {max_rounds} rounds", max_rounds=MAX_ROUNDS))
     for item in value:
         if not isinstance(item, dict) or set(item) != {"claim", "receipts", "revealed"}:
-            raise Broken(ROUNDS, "holds a round that is not a claim, receipts and what was revealed")
+            raise Broken(ROUNDS, said("holds a round that is not a claim, receipts and what was revealed"))
         if not isinstance(item["receipts"], list) or len(item["receipts"]) > MAX_RECEIPTS:
-            raise Broken(ROUNDS, f"holds a round without a list of at most {MAX_RECEIPTS} receipts")
+            raise Broken(
+                ROUNDS,
+                said(
+                    "holds a round without a list of at most {max_receipts} receipts",
+                    max_receipts=MAX_RECEIPTS,
+                ),
+            )
         claim = _kept(evidence, item["claim"], Claim)
         receipts = tuple(_kept(evidence, value, Receipt) for value in item["receipts"])
         evidence.of(Story).rounds.append(RoundShown(claim, receipts, item["revealed"]))
@@ -120,6 +127,8 @@ def _kept(evidence: Evidence, value: Any, kind: type[D]) -> D:
     with blaming(ROUNDS):
         envelope = parse_envelope(value)
     if not isinstance(envelope.document, kind):
-        raise Broken(ROUNDS, f"holds another document where a {kind.__name__.lower()} must be")
+        raise Broken(
+            ROUNDS, said("holds another document where a {kind} must be", kind=kind.__name__.lower())
+        )
     evidence.add(envelope, ROUNDS)
     return envelope.document

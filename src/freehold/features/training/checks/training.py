@@ -6,6 +6,7 @@ from typing import Any
 
 from freehold.core.documents import REVEALS, Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
+from freehold.core.texts import Moment, said
 from freehold.features.training.checks import replaying
 from freehold.features.training.checks.run import PLAN, ROUNDS, START, TEST, Replay, Run, Story
 from freehold.kernel.evidence.checks.times import CLOCK_TOLERANCE_SECONDS
@@ -23,30 +24,37 @@ def grants(evidence: Evidence) -> str:
         grant = evidence.get(grant_id, Grant, run.started)
         evidence.file = evidence.place(grant)
         if (grant.issuer, grant.holder, grant.run) != (account, run.model.owner, run.id):
-            raise Broken(evidence.file, f"is no grant of {account} to the builder for this run")
+            raise Broken(
+                evidence.file, said("is no grant of {account} to the builder for this run", account=account)
+            )
         asset = evidence.get(owner["asset"], Asset, grant)
         if grant.asset != asset.id or not _is_data_of(asset, owner, run.plan):
-            raise Broken(evidence.file, "is for other data than the plan says")
+            raise Broken(evidence.file, said("is for other data than the plan says"))
         level, epsilon = run.plan["level"], run.plan["epsilon_micro"]
         if REVEALS.index(level) > REVEALS.index(grant.terms.reveals):
             raise Broken(
-                evidence.file, f"allows to reveal {grant.terms.reveals}, and the plan reveals {level}"
+                evidence.file,
+                said(
+                    "allows to reveal {reveals}, and the plan reveals {level}",
+                    reveals=grant.terms.reveals,
+                    level=level,
+                ),
             )
         if epsilon > grant.terms.epsilon_run_micro:
-            raise Broken(evidence.file, "allows less epsilon than the plan takes")
+            raise Broken(evidence.file, said("allows less epsilon than the plan takes"))
         if run.plan["judge"] and run.plan["judge"] not in grant.terms.judges:
-            raise Broken(evidence.file, "does not let the plan's judge see the data")
-    return f"{len(run.grants)} of {len(run.owners)} owners agreed to the plan"
+            raise Broken(evidence.file, said("does not let the plan's judge see the data"))
+    return said("{n} of {all} owners agreed to the plan", n=len(run.grants), all=len(run.owners))
 
 
 def _is_data_of(asset: Asset, owner: Any, plan: Any) -> bool:
-    said = asset.schema_
+    schema = asset.schema_
     shape = {"columns": plan["columns"], "label": plan["label"], "rows": owner["rows"]}
     return (
         asset.asset_kind == "dataset"
         and asset.owner == owner["account"]
-        and same({name: said.get(name) for name in shape}, shape)
-        and said.get("rows_each", 1) <= plan["rows_each"]
+        and same({name: schema.get(name) for name in shape}, shape)
+        and schema.get("rows_each", 1) <= plan["rows_each"]
     )
 
 
@@ -55,18 +63,24 @@ def stamped(evidence: Evidence) -> str:
     run, statement = evidence.of(Story).run, evidence.manifest.statement
     time = evidence.word("Timestamps", stamp_slot(run.id))
     if not time:
-        raise Broken(evidence.place(run.planned), "does not stand on chain")
+        raise Broken(evidence.place(run.planned), said("does not stand on chain"))
     for grant_id in run.grants.values():
         grant = evidence.get(grant_id, Grant, run.started)
         if time > grant.issued_at + CLOCK_TOLERANCE_SECONDS:
-            raise Broken(evidence.place(grant), "was issued before the plan stood on chain")
+            raise Broken(evidence.place(grant), said("was issued before the plan stood on chain"))
         slot = purchase_slot(grant, statement.chain_id, statement.contracts["Market"])
         if is_priced(grant) and time > evidence.word("Market", slot):
-            raise Broken(evidence.place(grant), "was bought before the plan stood on chain")
+            raise Broken(evidence.place(grant), said("was bought before the plan stood on chain"))
     for receipt in (receipt for one in run.rounds for receipt in one.receipts):
         if time > receipt.issued_at + CLOCK_TOLERANCE_SECONDS:
-            raise Broken(ROUNDS, f"holds a receipt of {receipt.provider} from before the plan stood on chain")
-    return f"the plan stands on chain since {time}"
+            raise Broken(
+                ROUNDS,
+                said(
+                    "holds a receipt of {provider} from before the plan stood on chain",
+                    provider=receipt.provider,
+                ),
+            )
+    return said("the plan stands on chain since {time}", time=Moment(time))
 
 
 def receipts(evidence: Evidence) -> str:
@@ -78,17 +92,17 @@ def receipts(evidence: Evidence) -> str:
         evidence.file = ROUNDS
         commitments = one.claim.statement["commitments"]
         if [receipt.provider for receipt in one.receipts] != sorted(commitments):
-            raise Broken(ROUNDS, "has not one receipt for each commitment of a round, by owner")
+            raise Broken(ROUNDS, said("has not one receipt for each commitment of a round, by owner"))
         for receipt in one.receipts:
             fault = _fault(receipt, run, one.claim.statement, used.get(receipt.provider))
             if fault:
-                raise Broken(ROUNDS, f"holds a receipt of {receipt.provider} {fault}")
+                raise Broken(ROUNDS, fault)
             used[receipt.provider] = receipt
             counted.add(receipt.id)
     for receipt in evidence.of_type(Receipt):
         if receipt.id not in counted and receipt.grant in run.grants.values():
-            raise Broken(evidence.file, "is a use of the owners' data that no round has")
-    return f"{len(counted)} answers of owners, each signed by owner and builder"
+            raise Broken(evidence.file, said("is a use of the owners' data that no round has"))
+    return said("{n} answers of owners, each signed by owner and builder", n=len(counted))
 
 
 def _fault(receipt: Receipt, run: Run, statement: Any, before: Receipt | None) -> str | None:
@@ -96,17 +110,36 @@ def _fault(receipt: Receipt, run: Run, statement: Any, before: Receipt | None) -
     committed = statement["commitments"][receipt.provider]
     epsilon = run.plan["epsilon_micro"] if receipt.sequence == 1 else 0
     last_seed, last_use = (before.evidence["seed"], before.sequence) if before else (about["seed"], 0)
+    who = receipt.provider
     wrong = (
-        ("for something else than it committed to", receipt.output != committed),
-        ("that is not under its grant for this run", receipt.grant != run.grants.get(receipt.provider)),
-        ("for another use than training", receipt.action != "train"),
-        ("that does not say for which round it is", receipt.evidence != about),
         (
-            "that names no seed, or another one than before",
+            said("holds a receipt of {who} for something else than it committed to", who=who),
+            receipt.output != committed,
+        ),
+        (
+            said("holds a receipt of {who} that is not under its grant for this run", who=who),
+            receipt.grant != run.grants.get(who),
+        ),
+        (
+            said("holds a receipt of {who} for another use than training", who=who),
+            receipt.action != "train",
+        ),
+        (
+            said("holds a receipt of {who} that does not say for which round it is", who=who),
+            receipt.evidence != about,
+        ),
+        (
+            said("holds a receipt of {who} that names no seed, or another one than before", who=who),
             not isinstance(last_seed, str) or last_seed != about["seed"],
         ),
-        ("that counts uses backwards", receipt.sequence <= last_use),
-        ("with another epsilon than the plan's", receipt.epsilon_micro != epsilon),
+        (
+            said("holds a receipt of {who} that counts uses backwards", who=who),
+            receipt.sequence <= last_use,
+        ),
+        (
+            said("holds a receipt of {who} with another epsilon than the plan's", who=who),
+            receipt.epsilon_micro != epsilon,
+        ),
     )
     return next((fault for fault, found in wrong if found), None)
 
@@ -124,26 +157,31 @@ def replay(evidence: Evidence) -> str:
         raise Broken(files.get(str(error.fields.get("part")), ROUNDS), error.message) from error
     evidence.file = ROUNDS
     missing: list[str] = []
-    for (said, shown), previous in zip(rounds, evidence.of(Story).replayed.previous, strict=True):
+    for (claimed, shown), previous in zip(rounds, evidence.of(Story).replayed.previous, strict=True):
         expected = {"start": run.started.id, "previous": previous, "missing": missing}
         for name, value in expected.items():
-            if said[name] != value:
+            if claimed[name] != value:
                 raise Broken(
-                    ROUNDS, f"holds a claim of round {said['number']} with another {name} than follows"
+                    ROUNDS,
+                    said(
+                        "holds a claim of round {round} with another {name} than follows",
+                        round=claimed["number"],
+                        name=name,
+                    ),
                 )
-        missing = sorted(set(said["commitments"]) - set(shown))
-    return f"{len(rounds)} rounds recomputed"
+        missing = sorted(set(claimed["commitments"]) - set(shown))
+    return said("{n} rounds recomputed", n=len(rounds))
 
 
 def model(evidence: Evidence) -> str:
     """The model is the one that the run leads to, and says how it was made."""
     run, asset = evidence.of(Story).run, evidence.of(Story).run.model
     if asset.content.commitment != evidence.of(Story).replayed.model:
-        raise Broken(evidence.place(asset), "is another model than its training leads to")
+        raise Broken(evidence.place(asset), said("is another model than its training leads to"))
     for name in ("columns", "label", "recipe"):
         if not same(asset.schema_.get(name), run.plan[name]):
-            raise Broken(evidence.place(asset), f"names other {name} than its plan")
-    return f"model {asset.id[:10]} follows from the updates"
+            raise Broken(evidence.place(asset), said("names other {name} than its plan", name=name))
+    return said("model {id} follows from the updates", id=asset.id[:10])
 
 
 def terms(evidence: Evidence) -> str:
@@ -161,5 +199,12 @@ def terms(evidence: Evidence) -> str:
         for field, exceeded in wider:
             if exceeded:
                 where = evidence.place(run.model)
-                raise Broken(where, f"is offered with {field} that {account} did not agree to")
-    return "offered within what every data owner allowed"
+                raise Broken(
+                    where,
+                    said(
+                        "is offered with {field} that {account} did not agree to",
+                        field=field,
+                        account=account,
+                    ),
+                )
+    return said("offered within what every data owner allowed")

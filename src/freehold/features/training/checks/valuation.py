@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from freehold.core.documents import Claim, Grant
 from freehold.core.money import BPS
+from freehold.core.texts import said
 from freehold.features.models.rules.split import SplitTree, earlier_runs
 from freehold.features.training.checks.run import TEST, Run, Story
 from freehold.kernel.evidence.reading import Broken, Evidence, same
@@ -20,12 +22,12 @@ def test_table(evidence: Evidence) -> str:
     run = evidence.of(Story).run
     statement, commitment = run.opening.statement, run.plan["test"]["commitment"]
     if set(statement) != {"commitment", "salt", "model"} or statement["commitment"] != commitment:
-        raise Broken(evidence.place(run.opening), "opens another commitment than the plan's")
+        raise Broken(evidence.place(run.opening), said("opens another commitment than the plan's"))
     if statement["model"] != evidence.of(Story).replayed.last:
-        raise Broken(evidence.place(run.opening), "opens the test to another run's model")
+        raise Broken(evidence.place(run.opening), said("opens the test to another run's model"))
     if evidence.of(Story).replayed.test_commitment != commitment:
-        raise Broken(TEST, "is not the table committed to before training")
-    return f"the test table of {run.plan['test']['rows']} rows was fixed before training"
+        raise Broken(TEST, said("is not the table committed to before training"))
+    return said("the test table of {rows} rows was fixed before training", rows=run.plan["test"]["rows"])
 
 
 def shares(evidence: Evidence) -> str:
@@ -37,8 +39,13 @@ def shares(evidence: Evidence) -> str:
     stated = run.contribution.statement
     for name in sorted({*stated, *expected}):
         if name not in stated or name not in expected or not same(stated[name], expected[name]):
-            raise Broken(evidence.place(run.contribution), f"states other {name} than the training gives")
-    return "shares: " + ", ".join(f"{share / 100:.2f} %" for share in again.shares.values())
+            raise Broken(
+                evidence.place(run.contribution),
+                said("states other {name} than the training gives", name=name),
+            )
+    return said(
+        "shares in per cent: {shares}", shares=[Decimal(share) / 100 for share in again.shares.values()]
+    )
 
 
 def quality(evidence: Evidence) -> str:
@@ -47,13 +54,13 @@ def quality(evidence: Evidence) -> str:
     place = evidence.file = evidence.place(run.model)
     metrics = run.model.schema_["metrics"]
     if not {"correct", "test_rows"} <= set(metrics):
-        raise Broken(place, "does not say how many test rows it gets right")
+        raise Broken(place, said("does not say how many test rows it gets right"))
     for name, value in metrics.items():
         if not same(value, scores.get(_METRICS.get(name, name))):
-            raise Broken(place, f"states another {name} than the test table gives")
+            raise Broken(place, said("states another {name} than the test table gives", name=name))
     if scores["correct"] * BPS < run.plan["least_correct_bps"] * scores["rows"]:
-        raise Broken(place, "is less often right than its plan asked for")
-    return f"right on {scores['correct']} of {scores['rows']} test rows"
+        raise Broken(place, said("is less often right than its plan asked for"))
+    return said("right on {correct} of {rows} test rows", correct=scores["correct"], rows=scores["rows"])
 
 
 def agreed(evidence: Evidence) -> str:
@@ -66,14 +73,14 @@ def agreed(evidence: Evidence) -> str:
         evidence.file = evidence.place(claim)
         about = (claim.claim_kind, claim.about) == ("agreement", run.id)
         if not about or not same(claim.statement, {"contribution": run.contribution.id}):
-            raise Broken(evidence.file, "does not agree to the contribution that was stated")
+            raise Broken(evidence.file, said("does not agree to the contribution that was stated"))
     owners = {claim.issuer for claim in claims}
     if named != sorted(named) or len(owners) != len(named) or not owners <= set(run.grants):
-        raise Broken(place, "does not name each owner's agreement once, in order")
+        raise Broken(place, said("does not name each owner's agreement once, in order"))
     rows = {account: owner["rows"] for account, owner in run.owners.items()}
     if sum(rows[owner] for owner in owners) * BPS < run.plan["quorum_bps"] * sum(rows.values()):
-        raise Broken(place, "was agreed to by owners of too few rows")
-    return f"{len(owners)} of {len(run.grants)} owners computed the same"
+        raise Broken(place, said("was agreed to by owners of too few rows"))
+    return said("{n} of {all} owners computed the same", n=len(owners), all=len(run.grants))
 
 
 def lineage(evidence: Evidence) -> str:
@@ -83,8 +90,10 @@ def lineage(evidence: Evidence) -> str:
         (run.owners[owner]["asset"], share) for owner, share in evidence.of(Story).replayed.shares.items()
     )
     if sorted((source.asset, source.weight) for source in run.model.derived_from) != weights:
-        raise Broken(evidence.place(run.model), "does not name the data it was trained on with their shares")
-    return f"derived from {len(weights)} data sets"
+        raise Broken(
+            evidence.place(run.model), said("does not name the data it was trained on with their shares")
+        )
+    return said("derived from {n} data sets", n=len(weights))
 
 
 def split(evidence: Evidence) -> str:
@@ -94,16 +103,16 @@ def split(evidence: Evidence) -> str:
     root, pool = SplitTree(paid).root, pool_id(run.model.owner, run.model.id)
     for name, value in _release(evidence, run, paid, root, pool).items():
         if name not in run.release.statement or not same(run.release.statement[name], value):
-            raise Broken(place, f"states another {name} than follows from the run")
+            raise Broken(place, said("states another {name} than follows from the run", name=name))
     if len(run.release.statement) != 7:
-        raise Broken(place, "states more than a release does")
+        raise Broken(place, said("states more than a release does"))
     packed, root_slot = pool_slots(pool)
     on_chain = evidence.word("Revenue", packed)
     if (evidence.word("Revenue", root_slot), on_chain >> 160) != (int.from_bytes(root, "big"), BPS):
-        raise Broken(place, "is not the split by which the pool on chain pays")
+        raise Broken(place, said("is not the split by which the pool on chain pays"))
     if on_chain % 2**160 != int(run.model.terms.token, 16):
-        raise Broken(evidence.place(run.model), "is priced in another token than its pool pays")
-    return f"pool {pool[:10]} pays by these shares"
+        raise Broken(evidence.place(run.model), said("is priced in another token than its pool pays"))
+    return said("pool {pool} pays by these shares", pool=pool[:10])
 
 
 def _release(

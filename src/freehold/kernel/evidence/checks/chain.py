@@ -14,6 +14,7 @@ from freehold.chain.client import Chain
 from freehold.chain.errors import ChainUnreachable, RpcError
 from freehold.chain.networks import LOCAL_CHAIN_ID
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import said
 from freehold.kernel.evidence.manifest import CONTRACTS, PATH
 from freehold.kernel.evidence.reading import Broken, Evidence, blaming
 
@@ -26,8 +27,8 @@ def contracts(evidence: Evidence) -> str:
     evidence.file = PATH
     for name in CONTRACTS:
         if evidence.manifest.statement.contracts[name] != deployments.address(name).lower():
-            raise Broken(PATH, f"names an address of {name} at which another contract stands")
-    return "contract addresses follow from the contracts' code"
+            raise Broken(PATH, said("names an address of {name} at which another contract stands", name=name))
+    return said("contract addresses follow from the contracts' code")
 
 
 def state(evidence: Evidence) -> str:
@@ -38,7 +39,11 @@ def state(evidence: Evidence) -> str:
     evidence.state = proven.state
     evidence.block_hash, evidence.block_number = proven.block_hash, proven.block_number
     evidence.block_time = proven.timestamp
-    return f"{len(proven.state)} values of the chain proven in block {proven.block_number}"
+    return said(
+        "{n} values of the chain proven in block {block}",
+        n=len(proven.state),
+        block=str(proven.block_number),
+    )
 
 
 def read_hash(text: str) -> str:
@@ -48,34 +53,51 @@ def read_hash(text: str) -> str:
     """
     if not _HASH.fullmatch(text.lower()):
         raise InvalidInput(
-            f"{text[:80]!r} is no block hash",
-            hint="A block hash is 0x and 64 hex digits, of a source you trust.",
+            said("{text} is no block hash", text=repr(text[:80])),
+            hint=said("A block hash is 0x and 64 hex digits, of a source you trust."),
         )
     return text.lower()
 
 
 def by_nobody(evidence: Evidence) -> str:
     """Whoever reads this has to."""
-    number, found = evidence.block_number, evidence.block_hash
-    return f"nobody vouches for block {number}: compare its hash {found} with a source you trust"
+    number, found = str(evidence.block_number), evidence.block_hash
+    return said(
+        "nobody vouches for block {number}: compare its hash {found} with a source you trust",
+        number=number,
+        found=found,
+    )
 
 
 def given(evidence: Evidence, block_hash: str) -> str:
     """The block is the one with the hash that was brought."""
-    number, found = evidence.block_number, evidence.block_hash
+    number, found = str(evidence.block_number), evidence.block_hash
     if found != block_hash:
         raise Broken(
-            CHAIN, f"is about block {number} with hash {found}, where the given hash says {block_hash}"
+            CHAIN,
+            said(
+                "is about block {number} with hash {found}, where the given hash says {block_hash}",
+                number=number,
+                found=found,
+                block_hash=block_hash,
+            ),
         )
-    return f"block {number} is {found}, as the given hash says"
+    return said("block {number} is {found}, as the given hash says", number=number, found=found)
 
 
 def same_chain(evidence: Evidence, chain: Chain) -> str:
     """The chain that is asked is the one in whose name everything is signed."""
     signed = evidence.manifest.statement.chain_id
     if chain.chain_id != signed:
-        raise Broken(PATH, f"is about chain {signed}, and the chain client speaks of chain {chain.chain_id}")
-    return f"documents and chain client speak of chain {signed}"
+        raise Broken(
+            PATH,
+            said(
+                "is about chain {signed}, and the chain client speaks of chain {chain_id}",
+                signed=str(signed),
+                chain_id=str(chain.chain_id),
+            ),
+        )
+    return said("documents and chain client speak of chain {signed}", signed=str(signed))
 
 
 def on(evidence: Evidence, chain: Chain, *, must_be_final: bool) -> str:
@@ -91,20 +113,44 @@ def of_chain(number: int, found: str, chain: Chain, *, must_be_final: bool) -> s
     try:
         shown = chain.rpc.call("eth_getBlockByNumber", hex(number), False)
     except RpcError as error:
-        raise ChainUnreachable(f"the chain does not show block {number}: {error.message}") from error
-    expected = str(shown.get("hash")).lower() if isinstance(shown, dict) else "no such block"
+        raise ChainUnreachable(
+            said("the chain does not show block {number}: {why}", number=str(number), why=error.message)
+        ) from error
+    expected = str(shown.get("hash")).lower() if isinstance(shown, dict) else said("no such block")
+    block = str(number)
     if found != expected:
         raise Broken(
-            CHAIN, f"is about block {number} with hash {found}, where the chain client says {expected}"
+            CHAIN,
+            said(
+                "is about block {number} with hash {found}, where the chain client says {expected}",
+                number=block,
+                found=found,
+                expected=expected,
+            ),
         )
-    said = f"block {number} is {found}, as the chain client says"
     final = number if chain.chain_id == LOCAL_CHAIN_ID else _newest_final(chain)
     if final is None:
-        return f"{said}, which does not tell whether it is final"
-    if final < number and must_be_final:
-        detail = f"shows block {number}, and only blocks up to {final} are final: try again in some minutes"
-        raise Broken(CHAIN, detail)
-    return said + (", for good" if number <= final else "; it is not final yet")
+        return said(
+            "block {number} is {found}, as the chain client says, which does not tell whether it is final",
+            number=block,
+            found=found,
+        )
+    if number <= final:
+        return said(
+            "block {number} is {found}, as the chain client says, for good", number=block, found=found
+        )
+    if must_be_final:
+        raise Broken(
+            CHAIN,
+            said(
+                "shows block {number}, and only blocks up to {final} are final: try again in some minutes",
+                number=block,
+                final=str(final),
+            ),
+        )
+    return said(
+        "block {number} is {found}, as the chain client says; it is not final yet", number=block, found=found
+    )
 
 
 def _newest_final(chain: Chain) -> int | None:

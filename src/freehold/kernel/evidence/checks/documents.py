@@ -9,6 +9,7 @@ from typing import Any
 from freehold.core.documents import VERSION, Asset, Grant, Party, Receipt, Terms, later_version
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import check, parse_envelope, public_account
+from freehold.core.texts import said
 from freehold.kernel import words
 from freehold.kernel.evidence import parts
 from freehold.kernel.evidence.manifest import PATH, parse_manifest
@@ -27,7 +28,7 @@ def signature(evidence: Evidence) -> str:
         envelope = parse_manifest(value)
         evidence.manifest = envelope.document  # type: ignore[assignment]
         check(envelope, evidence.manifest.domain())
-    return f"signed by {evidence.manifest.issuer}"
+    return said("signed by {issuer}", issuer=evidence.manifest.issuer)
 
 
 def _require_manifest_readable(value: Any) -> None:
@@ -37,19 +38,30 @@ def _require_manifest_readable(value: Any) -> None:
     """
     document = value.get("document") if isinstance(value, dict) else None
     if version := later_version(document):
-        raise Newer(PATH, f"is of version {version}, and this program reads version {VERSION}")
+        raise Newer(
+            PATH,
+            said(
+                "is of version {version}, and this program reads version {own}",
+                version=version,
+                own=VERSION,
+            ),
+        )
     statement = document.get("statement") if isinstance(document, dict) else None
     critical = statement.get("critical") if isinstance(statement, dict) else None
     if isinstance(critical, list) and all(isinstance(word, str) for word in critical):
         known = words.known() | parts.names()
         if unknown := sorted(set(critical) - known):
-            raise Newer(PATH, f"must not be judged without knowing {plain_words(unknown)}")
+            raise Newer(
+                PATH, said("must not be judged without knowing {unknown}", unknown=plain_words(unknown))
+            )
 
 
-def plain_words(said: Iterable[str]) -> str:
+def plain_words(written: Iterable[str]) -> str:
     """Words that somebody wrote, as they may be repeated."""
-    shown = [word for word in said if _WORD.fullmatch(word)]
-    return ", ".join(shown[:_MOST_SHOWN]) + (", ..." if len(shown) > _MOST_SHOWN else "") or "what it names"
+    shown = [word for word in written if _WORD.fullmatch(word)]
+    return ", ".join(shown[:_MOST_SHOWN]) + (", ..." if len(shown) > _MOST_SHOWN else "") or said(
+        "what it names"
+    )
 
 
 def files(evidence: Evidence) -> str:
@@ -57,18 +69,18 @@ def files(evidence: Evidence) -> str:
     named = evidence.manifest.statement.files
     if not all(_PATHS.fullmatch(path) or path in parts.files() for path in named):
         # a name that whoever signed made up is not repeated
-        raise Broken(PATH, "names a file that has no place in evidence")
+        raise Broken(PATH, said("names a file that has no place in evidence"))
     for path in sorted({*named, *evidence.bundle.files} - {PATH}):
         if path not in evidence.bundle.files:
-            raise Broken(path, "is named by the manifest and missing")
+            raise Broken(path, said("is named by the manifest and missing"))
         if path not in named:
-            raise Broken(path, "is not named by the manifest")
+            raise Broken(path, said("is not named by the manifest"))
         if sha256_hex(evidence.bundle.files[path]) != named[path]:
-            raise Broken(path, "has other bytes than the manifest says")
+            raise Broken(path, said("has other bytes than the manifest says"))
         evidence.json(path)
     if "chain.json" not in named:
-        raise Broken(PATH, "must name chain.json")
-    return f"{len(named)} files, each as signed"
+        raise Broken(PATH, said("must name chain.json"))
+    return said("{n} files, each as signed", n=len(named))
 
 
 def ids(evidence: Evidence) -> str:
@@ -80,14 +92,18 @@ def ids(evidence: Evidence) -> str:
         with blaming(path):
             found = parse_envelope(evidence.json(path))
         if path != path_of(found.document) or isinstance(found.document, Terms):
-            raise Broken(path, "does not hold the document that its name says")
+            raise Broken(path, said("does not hold the document that its name says"))
         evidence.add(found, path)
     alone = len(evidence.documents)
     for part in parts.parts():
         for path, read in part.read.items():
             if path in evidence.bundle.files:
                 read(evidence, evidence.json(path))
-    return f"{alone} documents, each under its own hash, and {len(evidence.documents) - alone} in rounds"
+    return said(
+        "{alone} documents, each under its own hash, and {n} in rounds",
+        alone=alone,
+        n=len(evidence.documents) - alone,
+    )
 
 
 def _require_readable(evidence: Evidence) -> None:
@@ -99,20 +115,27 @@ def _require_readable(evidence: Evidence) -> None:
             for shown in inside[path](value) if path in inside else [value]:
                 version = later_version(shown.get("document") if isinstance(shown, dict) else None)
                 if version:
-                    raise Newer(path, f"is of version {version}, and this program reads version {VERSION}")
+                    raise Newer(
+                        path,
+                        said(
+                            "is of version {version}, and this program reads version {own}",
+                            version=version,
+                            own=VERSION,
+                        ),
+                    )
 
 
 def parties(evidence: Evidence) -> str:
     """One party an account, on the manifest's chain, whose public key belongs to the account."""
     for party in evidence.of_type(Party):
         if public_account(bytes.fromhex(party.account_key[2:])) != party.account:
-            raise Broken(evidence.place(party), "has a public key that does not belong to its account")
+            raise Broken(evidence.place(party), said("has a public key that does not belong to its account"))
         if party.chain_id != evidence.manifest.statement.chain_id:
-            raise Broken(evidence.place(party), "is a party on another chain")
+            raise Broken(evidence.place(party), said("is a party on another chain"))
         if party.account in evidence.parties:
-            raise Broken(evidence.place(party), "is a second party document of one account")
+            raise Broken(evidence.place(party), said("is a second party document of one account"))
         evidence.parties[party.account] = party
-    return f"{len(evidence.parties)} parties with their keys"
+    return said("{n} parties with their keys", n=len(evidence.parties))
 
 
 def signatures(evidence: Evidence) -> str:
@@ -125,10 +148,11 @@ def signatures(evidence: Evidence) -> str:
         for signature in envelope.signatures:
             if signature.signer not in evidence.parties:
                 raise Broken(
-                    evidence.file, f"is signed by {signature.signer}, whose party document is missing"
+                    evidence.file,
+                    said("is signed by {signer}, whose party document is missing", signer=signature.signer),
                 )
         count += len(envelope.signatures)
-    return f"{count} signatures, none missing"
+    return said("{count} signatures, none missing", count=count)
 
 
 def subject(evidence: Evidence) -> str:
@@ -138,19 +162,22 @@ def subject(evidence: Evidence) -> str:
     evidence.file = PATH
     document = None if envelope is None else envelope.document
     if isinstance(document, Asset) and document.asset_kind != "model" and document.id not in evidence.unknown:
-        raise Broken(PATH, "is about an asset that is no model")
+        raise Broken(PATH, said("is about an asset that is no model"))
     if not isinstance(document, Receipt | Asset):
-        raise Broken(PATH, "is about a receipt or model that is not here")
+        raise Broken(PATH, said("is about a receipt or model that is not here"))
     if manifest.issuer not in document.signers().values():
-        raise Broken(PATH, "is signed by nobody who may show its subject")
+        raise Broken(PATH, said("is signed by nobody who may show its subject"))
     evidence.subject = document
     for name in (document.id, _used(evidence, document)):
         if name in evidence.unknown:
             unknown = evidence.unknown[name]
-            raise Newer(evidence.places[name], f"is of a kind that this program does not know: {unknown}")
-    return (
-        f"{'model' if isinstance(document, Asset) else 'receipt'} {document.id[:10]}, shown by one of its own"
-    )
+            raise Newer(
+                evidence.places[name],
+                said("is of a kind that this program does not know: {unknown}", unknown=unknown),
+            )
+    if isinstance(document, Asset):
+        return said("model {id}, shown by one of its own", id=document.id[:10])
+    return said("receipt {id}, shown by one of its own", id=document.id[:10])
 
 
 def _used(evidence: Evidence, subject: Receipt | Asset) -> str:
@@ -164,4 +191,8 @@ def _used(evidence: Evidence, subject: Receipt | Asset) -> str:
 def left_out(evidence: Evidence) -> str:
     """Documents of which nothing is said: what they mean, this program does not know."""
     kinds = plain_words(sorted(set(evidence.unknown.values())))
-    return f"{len(evidence.unknown)} documents are of kinds unknown to this program and count for nothing: {kinds}"
+    return said(
+        "{n} documents are of kinds unknown to this program and count for nothing: {kinds}",
+        n=len(evidence.unknown),
+        kinds=kinds,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.terms import price_of, require_within, rows_charged
+from freehold.core.texts import Units, said
 from freehold.kernel.evidence.reading import Broken, Evidence, blaming, same
 from freehold.kernel.evidence.state import pool_id, purchase_slot, revocation_slot
 from freehold.kernel.rights.check import is_priced
@@ -19,15 +20,15 @@ def grants(evidence: Evidence) -> str:
             continue
         asset = evidence.get(grant.asset, Asset, grant)
         if grant.issuer != asset.owner:
-            raise Broken(evidence.place(grant), "was not issued by the owner of its asset")
+            raise Broken(evidence.place(grant), said("was not issued by the owner of its asset"))
         if grant.parent is not None:
-            raise Broken(evidence.place(grant), "is delegated, which evidence does not cover yet")
+            raise Broken(evidence.place(grant), said("is delegated, which evidence does not cover yet"))
         with blaming(evidence.place(grant)):
             require_within(grant.terms, asset.terms)
         if grant.terms.holders and grant.holder not in grant.terms.holders:
-            raise Broken(evidence.place(grant), "is held by somebody whom its terms do not name")
+            raise Broken(evidence.place(grant), said("is held by somebody whom its terms do not name"))
         count += 1
-    return f"{count} grants by the owners, within their terms"
+    return said("{count} grants by the owners, within their terms", count=count)
 
 
 def bought(evidence: Evidence) -> str:
@@ -38,9 +39,13 @@ def bought(evidence: Evidence) -> str:
         if is_priced(grant):
             slot = purchase_slot(grant, statement.chain_id, statement.contracts["Market"])
             if evidence.word("Market", slot) == 0:
-                raise Broken(evidence.place(grant), "is for sale and was not bought")
+                raise Broken(evidence.place(grant), said("is for sale and was not bought"))
             count += 1
-    return f"{count} grants bought on chain" if count else "no grant has a price of its own"
+    return (
+        said("{count} grants bought on chain", count=count)
+        if count
+        else said("no grant has a price of its own")
+    )
 
 
 def receipts(evidence: Evidence) -> str:
@@ -61,9 +66,11 @@ def receipts(evidence: Evidence) -> str:
         )
         for field, broken in wrong:
             if broken:
-                raise Broken(evidence.place(receipt), f"has a {field} that its grant does not allow")
+                raise Broken(
+                    evidence.place(receipt), said("has a {field} that its grant does not allow", field=field)
+                )
         seen.add((grant.id, receipt.sequence))
-    return f"{len(seen)} receipts, each within its grant"
+    return said("{n} receipts, each within its grant", n=len(seen))
 
 
 def _is_in_its_run(receipt: Receipt, grant: Grant) -> bool:
@@ -83,7 +90,7 @@ def money(evidence: Evidence) -> str:
         grant = evidence.get(receipt.grant, Grant, receipt)
         rows = rows_charged(receipt, grant.terms)
         if not 1 <= rows <= grant.terms.rows_per_call:
-            raise Broken(evidence.place(receipt), "does not say how many rows it charges, or too many")
+            raise Broken(evidence.place(receipt), said("does not say how many rows it charges, or too many"))
         price = price_of(grant.terms, rows) if grant.terms.price_per == "use" else 0
         is_pooled = actions()[receipt.action].pays == "pool"
         payee = pool_id(grant.issuer, grant.asset) if is_pooled else grant.issuer
@@ -93,18 +100,19 @@ def money(evidence: Evidence) -> str:
         expected = {receipt.holder: -price, payee: price} if price else {}
         if {account: units for account, units in moved.items() if units} != expected:
             raise Broken(
-                evidence.place(receipt), "does not move exactly the price from the holder to whom it is due"
+                evidence.place(receipt),
+                said("does not move exactly the price from the holder to whom it is due"),
             )
         cap, spent = grant.spend_cap_units, receipt.evidence.get("cumulative_units", price)
         if price and not (
             isinstance(spent, int) and price <= spent <= cap and price * receipt.sequence <= cap
         ):
-            raise Broken(evidence.place(receipt), "costs more than the spend cap of its grant")
+            raise Broken(evidence.place(receipt), said("costs more than the spend cap of its grant"))
         total += price
     return (
-        f"{total} units promised or paid in all; what came of it is on chain"
+        said("{sum} promised or paid in all; what came of it is on chain", sum=Units(total))
         if total
-        else "no use had a price"
+        else said("no use had a price")
     )
 
 
@@ -126,20 +134,26 @@ def standing(evidence: Evidence) -> str:
         if is_revoked and not shown:
             raise Broken(
                 evidence.place(grant),
-                "is revoked on chain, and nothing shows that its use came first: its issuer"
-                f" {grant.issuer} has to anchor its log (freehold log --anchor)",
+                said(
+                    "is revoked on chain, and nothing shows that its use came first: its issuer {issuer} has to"
+                    " anchor its log (freehold log --anchor)",
+                    issuer=grant.issuer,
+                ),
             )
         _require_after(evidence, grant, shown, last_use.get(grant.id, -1))
         revoked += is_revoked
     if not revoked:
-        return "no grant is revoked"
-    grants = "1 grant was" if revoked == 1 else f"{revoked} grants were"
-    return f"{grants} revoked later, none before its use"
+        return said("no grant is revoked")
+    return said.many(
+        "{n} grant was revoked later, none before its use",
+        "{n} grants were revoked later, none before its use",
+        n=revoked,
+    )
 
 
 def _require_after(evidence: Evidence, grant: Grant, claims: list[Claim], last_use: int) -> None:
     for claim in claims:
         if not same(claim.statement, {"index": grant.revocation_index}):
-            raise Broken(evidence.place(claim), "revokes another index than the grant's")
+            raise Broken(evidence.place(claim), said("revokes another index than the grant's"))
         if evidence.index(claim) < last_use:
-            raise Broken(evidence.place(grant), "was used after it was revoked")
+            raise Broken(evidence.place(grant), said("was used after it was revoked"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
+from freehold.core.texts import said
 from freehold.kernel.evidence.reading import Broken, Evidence
 from freehold.kernel.evidence.state import anchor_slots, purchase_slot
 from freehold.kernel.rights.check import is_priced
@@ -35,8 +36,8 @@ def anchored(evidence: Evidence) -> str:
         logs = [account for account, shown in evidence.logs.items() if document.id in shown]
         limit = min([evidence.block_time, *(latest[account] for account in logs)])
         if of(document) > limit + CLOCK_TOLERANCE_SECONDS:
-            raise Broken(place, "is dated after the block or the anchor that shows it")
-    return "nothing is dated after what shows it"
+            raise Broken(place, said("is dated after the block or the anchor that shows it"))
+    return said("nothing is dated after what shows it")
 
 
 def order(evidence: Evidence) -> str:
@@ -49,16 +50,19 @@ def order(evidence: Evidence) -> str:
                 # of an unknown kind, or somebody else's, which may have arrived late
                 continue
             if of(document) + CLOCK_TOLERANCE_SECONDS < newest:
-                raise Broken(evidence.place(document), "is dated before what its log holds earlier")
+                raise Broken(evidence.place(document), said("is dated before what its log holds earlier"))
             newest = max(newest, of(document))
     for document in evidence.known():
         if isinstance(document, Grant) and is_priced(document):
             bought = _bought_at(evidence, document)
             if bought and of(document) > bought + CLOCK_TOLERANCE_SECONDS:
-                raise Broken(evidence.file, "is dated after its purchase on chain")
+                raise Broken(evidence.file, said("is dated after its purchase on chain"))
         if any(of(document) + CLOCK_TOLERANCE_SECONDS < time for time in _before(evidence, document)):
-            raise Broken(evidence.file, "is dated before what it names")
-    return f"signed times agree with the logs, but for {CLOCK_TOLERANCE_SECONDS} seconds for clocks"
+            raise Broken(evidence.file, said("is dated before what it names"))
+    return said(
+        "signed times agree with the logs, but for {seconds} seconds for clocks",
+        seconds=CLOCK_TOLERANCE_SECONDS,
+    )
 
 
 def revoked(evidence: Evidence) -> str:
@@ -76,8 +80,8 @@ def revoked(evidence: Evidence) -> str:
     for receipt in evidence.of_type(Receipt):
         issuer = evidence.get(receipt.grant, Grant, receipt).issuer
         if receipt.issued_at > since.get((issuer, receipt.grant), receipt.issued_at) + LOGGING_SECONDS:
-            raise Broken(evidence.file, "is dated after the revocation of its grant")
-    return "no use is dated after a revocation"
+            raise Broken(evidence.file, said("is dated after the revocation of its grant"))
+    return said("no use is dated after a revocation")
 
 
 def _before(evidence: Evidence, document: Document) -> Iterator[int]:
