@@ -1,5 +1,6 @@
 """A page's numbers, money, times and sentences are its reader's; what they type is read the same way."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from freehold.core.errors import InvalidInput
-from freehold.core.texts import Day, Moment, Share, Size, Span, Units, said
+from freehold.core.texts import Day, Moment, Share, Size, Span, Units, packed, said, unpacked
 from freehold.kernel.web import formats, typed, words
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.reader import READER, Reader
+from freehold.shell.web import reading
 
 READERS = [
     Reader("en"),
@@ -226,3 +228,23 @@ def test_dates_are_read_in_the_readers_order(language: str, region: str, text: s
         for wrong in ("13/13/2026", "tomorrow", "1/2", "2026-02-30"):
             with pytest.raises(InvalidInput):
                 typed.day(wrong)
+
+
+def test_a_text_that_was_kept_or_came_from_another_process_is_still_its_reader_s():
+    """As a draft and the check of an upload keep them; what a stranger wrote stays a plain text."""
+    kept = {
+        "told": [said.many("{n} row", "{n} rows", n=2), "{n} is no place of ours"],
+        "why": said("{message}. {hint}", message=said("Every check holds."), hint=Units(2_500_000)),
+        "share": said("shares in per cent: {shares}", shares=[Decimal("40.5"), Day(MARCH)]),
+    }
+    found = unpacked(json.loads(json.dumps(packed(kept))))
+    assert found == {name: list(one) if isinstance(one, list) else one for name, one in kept.items()}
+    french = Reader("fr", texts=lambda: reading.translations("fr"))
+    token = READER.set(french)
+    try:
+        assert formats.tr(found["told"][0]) == formats.tr(kept["told"][0]) == "2 lignes"
+        assert formats.tr(found["told"][1]) == "{n} is no place of ours"
+        assert spaced(formats.tr(found["why"])) == "Toutes les vérifications sont bonnes.. 2,50 $"
+        assert "40,5 et 3 mars 2026" in spaced(formats.tr(found["share"]))
+    finally:
+        READER.reset(token)
