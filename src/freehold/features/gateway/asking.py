@@ -28,6 +28,7 @@ from freehold.features.gateway.rules.answer import request_body
 from freehold.features.gateway.rules.rows import MOST_BYTES, AmbiguousRows, Rows, of_data
 from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.web import paying
+from freehold.kernel.web.places import Place
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.tables import written
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -72,6 +73,7 @@ def form(visit: Visit, error: FreeholdError | None = None) -> Response:
         "ask.html",
         error=error,
         model=asset,
+        place=_place(visit, asset),
         columns=schemas.columns(asset),
         choices=CHOICES,
         kinds=f"{chosen_file.KINDS},.json",
@@ -79,6 +81,10 @@ def form(visit: Visit, error: FreeholdError | None = None) -> Response:
         ambiguous=isinstance(error, AmbiguousRows),
         typed={name: visit.form.fields[name][0] for name in visit.form.fields} if error else {},
     )
+
+
+def _place(visit: Visit, asset: Asset) -> Place:
+    return Place.ASSETS if asset.owner == visit.node.account else Place.MARKET
 
 
 def look(visit: Visit) -> Response:
@@ -149,6 +155,7 @@ def batch_page(visit: Visit, error: FreeholdError | None = None) -> Response:
         "ask_batch.html",
         error=error,
         model=asset,
+        place=_place(visit, asset),
         batch=batch,
         price_units=price,
         left_units=sum(price_of(asset.terms, len(call)) for call in left),

@@ -166,7 +166,8 @@ def _placed(
             kind = str(node.get("kind", ""))
             weight = node.get("weight")
             share = f" · {say(Share(weight))}" if kind == "dataset" and isinstance(weight, int) else ""
-            more = f"{_cut(str(node.get('owner_name') or ''), _MOST_TEXT + 6 - len(share))}{share}"
+            whose = _cut(str(node.get("owner_name") or ""), _MOST_TEXT + 6 - len(share))
+            more = f"{whose}{share}" if whose else share.removeprefix(" · ")
             boxes[identifier] = _Box(
                 kind if kind in _KINDS else "other",
                 str(node.get("name", "")),

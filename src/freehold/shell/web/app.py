@@ -196,7 +196,13 @@ class Console:
             acts_trail.note(visit.node, visit.person, page.words or _SOMETHING, outcome=Outcome.REFUSED)
         if isinstance(error, FormExpired) and (answered := self._show_expired(request, page, visit, error)):
             return answered
-        return visit.show("error.html", error.http_status, message=error.message, hint=error.hint)
+        return visit.show(
+            "error.html",
+            error.http_status,
+            message=error.message,
+            hint=error.hint,
+            broken=not isinstance(error, NotFound),
+        )
 
     async def _ask(self, request: Request, page: Page) -> Response:
         """To the log-in page; what was posted waits for its author."""
