@@ -28,10 +28,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response, StreamingResponse
 
 from freehold.core.money import DECIMALS
-from freehold.core.texts import Units
+from freehold.core.texts import Day, Units
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
-from freehold.kernel.web.formats import cents, tr, value
+from freehold.kernel.web.formats import cents, listed_day, tr, value
 from freehold.kernel.web.names import clean
 from freehold.kernel.web.visit import Answered, Visit
 
@@ -326,7 +326,7 @@ class Listed:
     @staticmethod
     def text(cell: object) -> str:
         """A value as its reader writes it."""
-        return value(cell)
+        return listed_day(cell) if isinstance(cell, Day) else value(cell)
 
     @staticmethod
     def kind(cell: object) -> str:
