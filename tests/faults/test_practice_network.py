@@ -242,3 +242,45 @@ def test_the_terminal_asks_the_same(tmp_path):
     os.close(terminal)
     assert os.waitstatus_to_exitcode(status) == 0
     assert chain_home.running(tmp_path / "north" / "chain") is None
+
+
+@pytest.mark.slow
+def test_a_node_restored_without_its_practice_network_begins_on_a_new_one_once_its_owner_says_so(tmp_path):
+    node = Node(tmp_path / "north", tmp_path / "state")
+    try:
+        assert node.enter().status_code == 303
+        account = node.status()["account"]
+        assert "practice network is not in it" in node.browser.get("/backup").text
+        made = _command(tmp_path, "backup", "-o", str(tmp_path / "b"), "--home", str(node.home))
+        assert made.returncode == 0, made.stderr
+    finally:
+        node.process.send_signal(signal.SIGTERM)
+        node.process.wait(30)
+    node.home.rename(tmp_path / "gone")
+    restored = _command(tmp_path, "restore", str(tmp_path / "b"), "--home", str(node.home))
+    assert restored.returncode == 0, restored.stderr
+    refused = _command(tmp_path, "up", "--port", "0", "--home", str(node.home))
+    assert refused.returncode == 5
+    assert f"freehold chain forget --home {node.home}" in refused.stderr
+    assert _command(tmp_path, "chain", "forget", "--home", str(node.home)).returncode == 0
+    again = Node(node.home, tmp_path / "state")
+    try:
+        assert again.enter().status_code == 303
+        assert again.status()["account"] == account
+    finally:
+        again.process.send_signal(signal.SIGTERM)
+        again.process.wait(30)
+
+
+def _command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command that is given the passphrase where it needs one."""
+    needs = [] if words[0] == "chain" else ["--passphrase-fd", "0"]
+    return subprocess.run(
+        [sys.executable, "-m", "freehold", *words, *needs],
+        input=PASSPHRASE,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "300"},
+        timeout=120,
+        check=False,
+    )

@@ -248,8 +248,8 @@ def largest(seconds: float) -> tuple[str, int]:
 def fitting(size_bytes: int) -> tuple[float, str, int]:
     """Bytes in the largest fitting unit: how many, of which, and with how many decimals."""
     amount = float(size_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if amount < 1024 or unit == "MiB":
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
             return amount, unit, 0 if unit == "bytes" or amount >= 100 else 1
         amount /= 1024
     raise AssertionError

@@ -47,8 +47,8 @@ def examine(rpc_url: str, token: str) -> Network:
             said("the address of the network is missing"),
             hint=said("Its provider tells it: https://… or http://…"),
         )
-    address = setting_sources.read("rpc_url", [rpc_url])
-    dollar = setting_sources.read("token", [token]) if token else ""
+    address = _read("rpc_url", rpc_url, said("the address of the network is none"))
+    dollar = _read("token", token, said("the address of the dollar token is none")) if token else ""
     with Rpc(address, timeout=ANSWER_SECONDS) as rpc:
         chain = Chain(rpc)
         number = _asked(rpc.name, lambda: chain.chain_id)
@@ -73,6 +73,13 @@ def examine(rpc_url: str, token: str) -> Network:
                 hint=said("Its issuer tells it, such as that of USDC on this network."),
             )
         return Network(number, known.name if known else "", chain.block_number(), dollar)
+
+
+def _read(setting: str, text: str, wrong: str) -> str:
+    try:
+        return str(setting_sources.read(setting, [text]))
+    except InvalidInput as error:
+        raise InvalidInput(wrong, hint=error.hint) from None
 
 
 def _asked(name: str, ask: Callable[[], Any]) -> Any:

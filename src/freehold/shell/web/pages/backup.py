@@ -44,6 +44,7 @@ def backup(visit: Visit, error: FreeholdError | None = None) -> Response:
         ready=visit.session.kept.get("backup"),
         home=str(visit.door.home.absolute()),
         elsewhere="://" in visit.node.settings.blobs,
+        practice=bool(visit.node.settings.practice),
     )
 
 
