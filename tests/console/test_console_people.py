@@ -45,7 +45,9 @@ def invited(node: Console, name: str, role: Role) -> Browser:
     code = code_of(inviting)
     assert code not in inviting.get("/console/settings/people").text, "it is shown once"
     person = Browser(node)
-    form = {"person": name, "code": code, "password": PASSWORD, "again": PASSWORD}
+    # read out, it is written in other letters and groups
+    typed = code.upper().replace("-", " ")
+    form = {"person": name, "code": typed, "password": PASSWORD, "again": PASSWORD}
     answer = person.post("/console/enter/code", data=form)
     assert answer.status_code == 303, answer.text
     assert Browser(node).post("/console/enter/code", data=form).status_code == 403, "it works once"

@@ -16,6 +16,7 @@ from typing import Literal
 import idna
 
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import said
 
 Kind = Literal["public", "private", "loopback", "metadata", "never"]
 """`private` is a home's or company's network, carrier-grade NAT among them. At `metadata` addresses clouds hand
@@ -117,13 +118,15 @@ def parse(text: str) -> Origin:
     rest = _REST.fullmatch(shape["rest"]) if shape else None
     if shape is None or rest is None:
         raise NotAnOrigin(
-            f"{_shown(text)!r} is not the address of a node",
-            hint="Write http://HOST or https://HOST, with :PORT where it is not 80 or 443; without path, query or user name.",
+            said("{text} is not the address of a node", text=repr(_shown(text))),
+            hint=said(
+                "Write http://HOST or https://HOST, with :PORT where it is not 80 or 443; without path, query or user name."
+            ),
         )
     scheme = shape["scheme"].lower()
     port = int(rest["port"]) if rest["port"] else DEFAULT_PORTS[scheme]
     if not 1 <= port <= 65_535:
-        raise NotAnOrigin(f"{port} is not a port", hint="Ports are 1 to 65535.")
+        raise NotAnOrigin(said("{port} is not a port", port=str(port)), hint=said("Ports are 1 to 65535."))
     return Origin(scheme, host(rest["host"]), port)
 
 
@@ -158,24 +161,27 @@ def host(text: str) -> str:
         try:
             return compressed(IPv6Address(text[1:-1]))
         except ValueError:
-            raise NotAnOrigin(f"{text[:60]} is not an IPv6 address") from None
+            raise NotAnOrigin(said("{text} is not an IPv6 address", text=text[:60])) from None
     name = (_ascii(text) if not text.isascii() else text.lower()).removesuffix(".")
     if _NUMBER.fullmatch(name.rpartition(".")[2]):
         address = _address(name)
         if not isinstance(address, IPv4Address):
             raise NotAnOrigin(
-                f"{text[:60]!r} is an IPv4 address in an unusual notation", hint="Write it as 192.0.2.1."
+                said("{text} is an IPv4 address in an unusual notation", text=repr(text[:60])),
+                hint=said("Write it as 192.0.2.1."),
             )
         return str(address)
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
-        raise NotAnOrigin(f"{text[:60]!r} is not a host name")
+        raise NotAnOrigin(said("{text} is not a host name", text=repr(text[:60])))
     if "xn--" in name:
         # so that a name may be said in either form, and neither escapes the rules
         try:
-            said = idna.decode(name)
+            spoken = idna.decode(name)
         except idna.IDNAError:
-            raise NotAnOrigin(f"{text[:60]!r} is not an internationalised host name") from None
-        _require_distinct(said)
+            raise NotAnOrigin(
+                said("{text} is not an internationalised host name", text=repr(text[:60]))
+            ) from None
+        _require_distinct(spoken)
     return name
 
 
@@ -195,8 +201,8 @@ def _ascii(text: str) -> str:
         return plain if plain.isascii() and plain else idna.encode(plain, strict=False).decode()
     except (idna.IDNAError, UnicodeError):
         raise NotAnOrigin(
-            f"{text[:60]!r} is not an internationalised host name (UTS 46)",
-            hint="Write it in letters that are in use, or in ASCII.",
+            said("{text} is not an internationalised host name (UTS 46)", text=repr(text[:60])),
+            hint=said("Write it in letters that are in use, or in ASCII."),
         ) from None
 
 
@@ -220,8 +226,11 @@ def _require_distinct(name: str) -> None:
         )
         if mixed or disguised:
             raise NotAnOrigin(
-                f"{label[:60]!r} looks like another name: it mixes scripts, or has Latin look-alikes only",
-                hint="Use a name of one script (UTS 39).",
+                said(
+                    "{text} looks like another name: it mixes scripts, or has Latin look-alikes only",
+                    text=repr(label[:60]),
+                ),
+                hint=said("Use a name of one script (UTS 39)."),
             )
 
 

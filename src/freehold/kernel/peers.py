@@ -29,6 +29,7 @@ from freehold.core.http_signature import Stamp, sign_request
 from freehold.core.origins import Kind, NotAnOrigin, Origin
 from freehold.core.signature_base import Request
 from freehold.core.signing import parse_envelope
+from freehold.core.texts import said
 from freehold.kernel.node import Node
 from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable, allowed_kinds, client
 from freehold.kernel.store import PEERS
@@ -102,13 +103,19 @@ class Peers:
         finally:
             self._meeting.discard(place)
         if not isinstance(answer, dict):
-            raise InvalidInput(f"{url} is not a Freehold node", hint="Check the URL.")
+            raise InvalidInput(said("{url} is not a Freehold node", url=url), hint=said("Check the URL."))
         envelope = parse_envelope(answer.get("party"))
         party = self._node.check_party(envelope)
         if before not in ("", party.account):
             raise PeerChanged(
-                f"{party.name} ({party.account}) answers at {url}, and not {before} as before",
-                hint=f"If that is right: freehold peers add {url}",
+                said(
+                    "{name} ({account}) answers at {url}, and not {before} as before",
+                    name=party.name,
+                    account=party.account,
+                    url=url,
+                    before=before,
+                ),
+                hint=said("If that is right: freehold peers add {url}", url=url),
                 account=party.account,
                 before=before,
             )
@@ -124,14 +131,14 @@ class Peers:
         """Where an account's node listens, by its party document."""
         party = self._node.party_of(account)
         if not party.endpoints:
-            raise PeerUnreachable(f"{party.name} names no endpoint", account=account)
+            raise PeerUnreachable(said("{name} names no endpoint", name=party.name), account=account)
         try:
             # documents say it as their signers spelled it
             return str(origins.parse(party.endpoints[0]))
         except NotAnOrigin as error:
             raise PeerUnreachable(
-                f"{party.name} names an endpoint that is none: {error.message}",
-                hint="Ask its operator.",
+                said("{name} names an endpoint that is none: {why}", name=party.name, why=error.message),
+                hint=said("Ask its operator."),
                 account=account,
             ) from None
 
@@ -222,14 +229,18 @@ class Peers:
                 for chunk in response.iter_raw():
                     content += chunk
                     if len(content) > most_bytes:
-                        raise PeerRefused(f"{url} answered with more than {most_bytes} bytes")
+                        raise PeerRefused(
+                            said("{url} answered with more than {most} bytes", url=url, most=str(most_bytes))
+                        )
                 _require_time(url, response)
                 return _read(url, response.status_code, bytes(content), most_values)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             with self._lock:
                 self._introduced.discard(url)
             raise PeerUnreachable(
-                f"{url} did not answer ({type(error).__name__})", hint="Is that node running?", url=url
+                said("{url} did not answer ({why})", url=url, why=type(error).__name__),
+                hint=said("Is that node running?"),
+                url=url,
             ) from error
 
     def close(self) -> None:
@@ -251,8 +262,13 @@ def _require_named(party: Party, origin: Origin) -> None:
     if _place(origin) not in map(_place, named):
         where = ", ".join(map(str, named)) or "none"
         raise PeerElsewhere(
-            f"{origin} shows the document of {party.name}, which names another address: {where}",
-            hint="Add that address, or have its operator set endpoint.",
+            said(
+                "{url} shows the document of {name}, which names another address: {where}",
+                url=str(origin),
+                name=party.name,
+                where=where,
+            ),
+            hint=said("Add that address, or have its operator set endpoint."),
             account=party.account,
         )
 
@@ -267,16 +283,21 @@ def _left(url: str, deadline: float) -> float:
     """Seconds until then. Raises `PeerUnreachable`: there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise PeerUnreachable(f"{url} did not answer in time", hint="Is that node running?", url=url)
+        raise PeerUnreachable(
+            said("{url} did not answer in time", url=url), hint=said("Is that node running?"), url=url
+        )
     return left
 
 
 def _require_time(url: str, response: httpx.Response) -> None:
     """Refuse an answer that says to come back later. Raises `PeerBusy`."""
-    said = response.headers.get("retry-after", "")
-    if response.status_code in (429, 503) and said.isascii() and said.isdecimal() and len(said) < 6:
+    after = response.headers.get("retry-after", "")
+    if response.status_code in (429, 503) and after.isascii() and after.isdecimal() and len(after) < 6:
         raise PeerBusy(
-            f"{url} is busy", hint="Try again later.", peer=url, retry_after_seconds=max(1, int(said))
+            said("{url} is busy", url=url),
+            hint=said("Try again later."),
+            peer=url,
+            retry_after_seconds=max(1, int(after)),
         )
 
 
@@ -285,8 +306,13 @@ def _read(url: str, status: int, content: bytes, most_values: int) -> Any:
         value = parse(content, max_bytes=len(content), most_values=most_values)
     except InvalidInput as error:
         raise PeerRefused(
-            f"{url} answered {status} with what cannot be read: {error.message[:200]}",
-            hint="Is that the address of a Freehold node? Check the URL.",
+            said(
+                "{url} answered {status} with what cannot be read: {why}",
+                url=url,
+                status=str(status),
+                why=error.message[:200],
+            ),
+            hint=said("Is that the address of a Freehold node? Check the URL."),
         ) from error
     if 200 <= status < 300:
         return value

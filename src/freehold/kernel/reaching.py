@@ -26,6 +26,7 @@ import httpx
 from freehold.core import origins
 from freehold.core.errors import Unavailable
 from freehold.core.origins import Kind, Origin
+from freehold.core.texts import said
 from freehold.kernel.settings import EVERYWHERE, Settings
 
 TIMEOUT_SECONDS = 30.0
@@ -216,10 +217,14 @@ def resolved(host: str, port: int, allowed: set[Kind]) -> list[str]:
         kind = origins.kind(ip_address(text.partition("%")[0]))
         if kind not in allowed:
             raise PeerNotAllowed(
-                f"{host} leads to {text}, where another party's node is not looked for",
-                hint="If it is right: freehold peers add URL, or set allow_private_peers to yes."
+                said(
+                    "{host} leads to {address}, where another party's node is not looked for",
+                    host=host,
+                    address=text,
+                ),
+                hint=said("If it is right: freehold peers add URL, or set allow_private_peers to yes.")
                 if kind in _NEAR
-                else "Ask its operator for a public address.",
+                else said("Ask its operator for a public address."),
                 kind=kind,
             )
     return texts

@@ -47,8 +47,8 @@ def examine(rpc_url: str, token: str) -> Network:
             said("the address of the network is missing"),
             hint=said("Its provider tells it: https://… or http://…"),
         )
-    address = _read("rpc_url", rpc_url, said("the address of the network is none"))
-    dollar = _read("token", token, said("the address of the dollar token is none")) if token else ""
+    address = _read("rpc_url", rpc_url, said("the address of the network is not a URL"))
+    dollar = _read("token", token, said("that of the dollar token is not an address")) if token else ""
     with Rpc(address, timeout=ANSWER_SECONDS) as rpc:
         chain = Chain(rpc)
         number = _asked(rpc.name, lambda: chain.chain_id)

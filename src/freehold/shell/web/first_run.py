@@ -31,7 +31,9 @@ def offered(door: Door, form: Form) -> dict[str, Any] | None:
         Shared(networks.SHARED + str(one.folder), str(one.folder.parent), one.url) for one in practice.found()
     ]
     typed = {name: form.fields.get(name, [""])[0][:_MOST] for name in FIELDS}
-    return {"shared": shared, **typed, "network": typed["network"] or networks.OWN}
+    # nodes of one network deal with each other, which two of one machine are there for
+    usual = shared[0].value if shared else networks.OWN
+    return {"shared": shared, **typed, "network": typed["network"] or usual}
 
 
 def chosen(door: Door, form: Form) -> dict[str, str]:

@@ -61,6 +61,6 @@ def require_bounded(passphrase: str) -> None:
     """Refuse what would take long. Raises `InvalidInput`."""
     if len(passphrase.encode()) > passphrases.MOST_BYTES:
         raise InvalidInput(
-            f"a passphrase has at most {passphrases.MOST_BYTES:,} bytes, not {len(passphrase.encode()):,}",
-            hint="Type a shorter one.",
+            said("a passphrase has at most {n} bytes", n=passphrases.MOST_BYTES),
+            hint=said("Type a shorter one."),
         )

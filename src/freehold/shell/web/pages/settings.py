@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from freehold.core import origins
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.texts import said
-from freehold.kernel import setting_sources
 from freehold.kernel import settings as settings_file
 from freehold.kernel.registry import everything
 from freehold.kernel.web.powers import Power
@@ -53,7 +53,7 @@ def save(visit: Visit) -> Response:
         before = settings_file.load(home)
         changed = before.with_overrides(
             name=name,
-            endpoint=setting_sources.read("endpoint", [form.text("endpoint", 300)]),
+            endpoint=str(origins.parse(endpoint)) if (endpoint := form.text("endpoint", 300)) else "",
             console_idle_minutes=form.number("console_idle_minutes", said("The number of minutes"), 1, 1_440),
         )
         settings_file.save(home, changed)
