@@ -139,7 +139,9 @@ def test_a_second_home_is_offered_it_and_takes_it_over(nodes):
     second = nodes("south")
     page = second.browser.get("/enter").text
     assert f"Of your node in {first.home}, at {first.answers_at()}." in page
-    assert f'value="shared:{folder}" checked' in page, "two nodes of one machine are there to deal with each other"
+    assert f'value="shared:{folder}" checked' in page, (
+        "two nodes of one machine are there to deal with each other"
+    )
     assert second.enter(f"shared:{folder}").status_code == 303
     assert second.answers_at() == first.answers_at()
     assert not (second.home / "chain").exists()
