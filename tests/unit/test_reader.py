@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from freehold.core import texts
 from freehold.core.errors import InvalidInput
 from freehold.core.texts import Day, Moment, Share, Size, Span, Units, packed, said, unpacked
 from freehold.kernel.web import formats, typed, words
@@ -248,3 +249,29 @@ def test_a_text_that_was_kept_or_came_from_another_process_is_still_its_reader_s
         assert "40,5 et 3 mars 2026" in spaced(formats.tr(found["share"]))
     finally:
         READER.reset(token)
+
+
+def test_a_sentence_begins_with_a_capital_and_a_name_stays_as_it_is_written():
+    named = said("{file} is empty", file="patients.csv")
+    for shown in (words.capitalise, words.sentence):
+        assert words.plain(shown(named)) == "patients.csv is empty"
+        assert words.plain(shown(said("{what}: no", what=named))) == "patients.csv is empty: no"
+        assert shown(said("you paid")) == "You paid"
+        assert shown(said("{what}, again", what=said("you paid"))) == "You paid, again"
+    assert words.capitalise("de Boer") == "de Boer"
+    assert words.sentence("not a text of the console") == "Not a text of the console"
+    with read_by("de"):
+        assert "Not a text" in words.sentence("not a text of the console")
+
+
+def test_a_text_is_said_with_another_name_in_it():
+    text = said(
+        "{file}, {n} cells cannot be used: {cells}",
+        file="0123.part",
+        n=2,
+        cells=said("{file} is empty", file="0123.part"),
+    )
+    other = texts.spelled(text, "0123.part", "wide.csv")
+    assert other == "wide.csv, 2 cells cannot be used: wide.csv is empty"
+    assert isinstance(other, texts.Text)
+    assert texts.spelled("0123.part is gone", "0123.part", "wide.csv") == "wide.csv is gone"

@@ -175,7 +175,7 @@ def test_odd_but_usable_tables_carry_warnings(write):
     assert odd.warnings == (
         "column 'b' has the same value in every row",
         "every label is 1",
-        "1 rows repeat an earlier row",
+        "1 row repeats an earlier row",
     )
     assert read(write("a,y\n1,1\n1,0\n"), "y").warnings == ("column 'a' has the same value in every row",)
 

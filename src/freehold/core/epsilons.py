@@ -30,9 +30,19 @@ def parse(typed: str) -> int:
 
 def rough(micro: int) -> str:
     """As `text`, with at most two decimals; rounded down, for what is left must not look like more."""
-    return text(micro - micro % 10_000) if micro >= 10_000 else text(micro)
+    return text(down(micro))
 
 
 def rough_up(micro: int) -> str:
     """As `rough`, rounded up, for what is spent must not look like less."""
-    return text(-(-micro // 10_000) * 10_000)
+    return text(up(micro))
+
+
+def down(micro: int) -> int:
+    """With at most two decimals, where there are any."""
+    return micro - micro % 10_000 if micro >= 10_000 else micro
+
+
+def up(micro: int) -> int:
+    """With at most two decimals."""
+    return -(-micro // 10_000) * 10_000

@@ -159,6 +159,16 @@ def filled_anew(text: Text, values: Mapping[str, object]) -> Text:
     return _again(text.template, values, text.many, text.number)
 
 
+def spelled(text: str, old: str, new: str) -> str:
+    """A text with another name in it, wherever one of its values has it."""
+    if not isinstance(text, Text):
+        return text.replace(old, new)
+    values = {
+        name: spelled(one, old, new) if isinstance(one, str) else one for name, one in text.values.items()
+    }
+    return filled_anew(text, values)
+
+
 def _again(template: str, values: Mapping[str, object], many: str, number: int) -> Text:
     return _made(many if many and number != 1 else template, values, template, many, number)
 

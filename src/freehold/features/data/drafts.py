@@ -21,9 +21,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from freehold import durable, plain_file
-from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, NotFound
-from freehold.core.texts import packed, said, unpacked
+from freehold.core.texts import Epsilon, Units, packed, said, spelled, unpacked
 from freehold.features.data import licence, publishing
 from freehold.features.data.rules.profile import Column, Profile, profile
 from freehold.features.data.rules.ways import Ways
@@ -102,12 +101,13 @@ class Draft:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """Terms as people type them."""
+        """Terms, as they were typed or chosen."""
         asked = self.asked
         return {
-            **licence.shown(asked),
-            "epsilon": epsilons.text(asked.epsilon_run),
-            "epsilon_life": epsilons.text(asked.epsilon_life_micro),
+            **asked.model_dump(),
+            "price": Units(asked.price_units),
+            "epsilon": Epsilon(asked.epsilon_run),
+            "epsilon_life": Epsilon(asked.epsilon_life_micro),
             "holder": "".join(asked.holders[:1]),
             **self.typed,
         }
@@ -364,7 +364,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _renamed(error: FreeholdError, stored: str, shown: str) -> FreeholdError:
-    error.message = error.message.replace(stored, shown)
+    error.message = spelled(error.message, stored, shown)
     error.args = (error.message,)
     return error
 

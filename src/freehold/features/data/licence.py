@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from freehold.core import money
 from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
 from freehold.core.texts import Epsilon, said
@@ -35,11 +34,6 @@ def set_usual(node: Node, chosen: Usual) -> Usual:
     with node.store.transaction() as tx:
         tx.set(_USUAL, made.model_dump())
     return made
-
-
-def shown(asked: Usual) -> dict[str, Any]:
-    """What was chosen, with the price as people type it."""
-    return {**asked.model_dump(), "price": money.typed(asked.price_units)}
 
 
 def completed(node: Node, asked: Asked) -> Asked:

@@ -28,7 +28,7 @@ _CPU_SECONDS, _SECONDS = 60, 300
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _TURNS = threading.BoundedSemaphore(2)
 """Workbooks that are read at once."""
-_CSV = "Save the sheet as CSV."
+_CSV = said("Save the sheet as CSV.")
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,10 @@ def _require_found(told: dict[str, Any], file: str, wanted: str, most_cells: int
     if fault == "sheet":
         known = listed(told["sheets"])
         raise InvalidTable(
-            f"{file} has no sheet {wanted!r}" if wanted else f"{file} has no sheet of cells",
-            hint=f"Its sheets are {known}." if known else _CSV,
+            said("{file} has no sheet {sheet}", file=file, sheet=repr(wanted))
+            if wanted
+            else said("{file} has no sheet of cells", file=file),
+            hint=said("Its sheets are {sheets}.", sheets=known) if known else _CSV,
         )
     if fault == "empty":
         raise InvalidTable(

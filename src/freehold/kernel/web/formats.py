@@ -5,6 +5,7 @@ Babel is imported where it is used: a node that nobody looks at does without.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
@@ -256,15 +257,25 @@ def tr(text: object) -> str:
     """A text in its reader's language, and a value as they write it; any other text as it is."""
     if not isinstance(text, Text):
         return text if isinstance(text, str) else value(text)
-    texts = reader().texts()
-    if text.many:
-        template = texts.ngettext(text.template, text.many, text.number)
-    else:
-        template = texts.gettext(text.template)
+    template = _template(text)
     if any(isinstance(one, Markup) for one in text.values.values()):
         # the template is this package's own, and may hold no tag: it is escaped like every value
         return Markup(filled(str(escape(template)), text.values, lambda one: escape(value(one))))  # noqa: S704
     return filled(template, text.values, value)
+
+
+def _template(text: Text) -> str:
+    texts = reader().texts()
+    if text.many:
+        return texts.ngettext(text.template, text.many, text.number)
+    return texts.gettext(text.template)
+
+
+def begins(text: Text) -> object:
+    """The value that a text begins with, as its reader has it; None where it begins with a word of its own."""
+    first = re.match(r"\{(\w+)\}", _template(text))
+    found = text.values.get(first[1]) if first else None
+    return begins(found) if isinstance(found, Text) else found
 
 
 def value(one: object) -> str:

@@ -11,9 +11,9 @@ import re
 from datetime import date
 from decimal import Decimal
 
-from freehold.core import money
+from freehold.core import epsilons, money
 from freehold.core.errors import InvalidInput
-from freehold.core.texts import said
+from freehold.core.texts import Epsilon, Units, said
 from freehold.kernel.web import formats
 
 _SPACES = "[ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}'\N{RIGHT SINGLE QUOTATION MARK}]"
@@ -99,19 +99,26 @@ def units(text: str) -> int:
     return money.units(canonical(text))
 
 
-def written(amount: Decimal) -> str:
+def written(amount: Decimal, *, least: int = 2) -> str:
     """A number as its reader types it, which means the same to every other: `1250,50`, `1.0050`."""
     plain = f"{amount.normalize():f}"
     whole, _, decimals = plain.partition(".")
-    decimals = decimals.ljust(2, "0")
+    decimals = decimals.ljust(least, "0")
     # three decimals might be thousands
     decimals = decimals.ljust(4, "0") if len(decimals) == 3 and whole != "0" else decimals
-    return f"{whole}{formats.marks()[0]}{decimals}"
+    return f"{whole}{formats.marks()[0]}{decimals}" if decimals else whole
 
 
 def amount(amount_units: int) -> str:
     """Dollars as their reader types them."""
     return written(Decimal(amount_units) / 10**money.DECIMALS)
+
+
+def as_typed(one: object) -> object:
+    """Money or an epsilon as their reader types them; what was typed stays."""
+    if isinstance(one, Epsilon):
+        return written(Decimal(epsilons.text(one)), least=0)
+    return amount(one) if isinstance(one, Units) else one
 
 
 def day(text: str) -> date:

@@ -48,9 +48,12 @@ def told(text: object, most: int = 400) -> str:
 
 def problem(error: FreeholdError) -> Text:
     """What went wrong and what to do about it, in one text."""
+    message = error.message
+    if not isinstance(message, Text):
+        message = message[:1].upper() + message[1:]
     if not error.hint:
-        return said("{message}.", message=error.message)
-    return said("{message}. {hint}", message=error.message, hint=error.hint)
+        return said("{message}.", message=message)
+    return said("{message}. {hint}", message=message, hint=error.hint)
 
 
 def named(text: object, most: int = MOST_NAME) -> Markup:
@@ -122,9 +125,21 @@ PURPOSES = {
 
 
 def capitalise(text: object) -> str:
-    """With a capital first letter; nothing else changes."""
+    """A text of the node with a capital first letter; a name, alone or at its beginning, stays as somebody wrote it."""
     shown = formats.value(text) if isinstance(text, Value) else tr(text)
+    if not isinstance(text, Text | Value) or (
+        isinstance(text, Text) and isinstance(formats.begins(text), str)
+    ):
+        return shown
     return shown[:1].upper() + shown[1:]
+
+
+def sentence(text: object, most: int = 400) -> str:
+    """A sentence of this node by itself: as `told`, and with a capital first letter."""
+    if not isinstance(text, Text):
+        raw = str(text)
+        return told(raw[:1].upper() + raw[1:], most)
+    return plain(capitalise(text), most)
 
 
 def epsilon(micro: int | None) -> str:
@@ -150,9 +165,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "plain": plain,
     "purpose": purpose,
+    "sentence": sentence,
     "size": size,
     "told": told,
     "tr": tr,
+    "typed": typed.as_typed,
     "when": when,
     "written": written,
 }

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Terms
 from freehold.core.errors import NotFound
-from freehold.core.texts import Day, Text, Units, said
+from freehold.core.texts import Day, Epsilon, Text, Units, said
 from freehold.features.data import finding, offering, schemas
 from freehold.features.data.wire import Decide
 from freehold.features.privacy import budget
@@ -56,10 +56,8 @@ def _about(visit: Visit, asset: Asset) -> dict[str, Any]:
     node, shown = visit.node, finding.describe(visit.node, asset)
     columns = shown["columns"] or []
     before = asset.supersedes
-    rows = shown["rows"]
     return {
         **shown,
-        "rows_said": None if rows is None else said.many("{n} row", "{n} rows", n=rows),
         "columns": columns[:MOST_COLUMNS],
         "more": said.many(
             "and {n} more column", "and {n} more columns", n=max(0, len(columns) - MOST_COLUMNS)
@@ -86,15 +84,15 @@ def _line(node: Node, line: dict[str, Any]) -> dict[str, Any]:
         **line,
         "names": names[:MOST_NAMES],
         "more": max(0, len(names) - MOST_NAMES),
-        "life": epsilons.text(line["epsilon_life_micro"]),
-        "spent": epsilons.rough_up(line["spent_micro"]),
-        "left": epsilons.rough(line["left_micro"]),
+        "life": Epsilon(line["epsilon_life_micro"]),
+        "spent": Epsilon(epsilons.up(line["spent_micro"])),
+        "left": Epsilon(epsilons.down(line["left_micro"])),
         "sentence": promises.of_line(line),
         "runs": [
             {
                 **run,
                 "holder_name": name_of(node, run["holder"]),
-                "epsilon": epsilons.text(run["epsilon_micro"]) if run["epsilon_micro"] else said("no bound"),
+                "epsilon": Epsilon(run["epsilon_micro"]) if run["epsilon_micro"] else said("no bound"),
             }
             for run in line["runs"]
         ],

@@ -95,7 +95,7 @@ def _readable(column: Any, name: str, faults: Faults, start: int) -> tuple[Any, 
             column=name,
         )
     if column.null_count:
-        faults.add(name, _rows(pc.is_null(column), start), "the cell is missing", _FILL)
+        faults.add(name, _rows(pc.is_null(column), start), said("the cell is missing"), _FILL)
         column = pc.fill_null(column, pc.cast(pa.scalar(0), column.type))
     if text and _is_truths(column):
         column, text = pc.equal(_lower(column), "true"), False
@@ -113,11 +113,11 @@ def _require_one_kind(column: Any, seen: precision.Column, faults: Faults, start
     if is_truths != seen.truths:
         other = pc.invert(pc.is_in(_lower(column), pa.array(TRUTHS))) if seen.truths else None
         reason = (
-            "the cell is neither true nor false, as those before are"
+            said("the cell is neither true nor false, as those before are")
             if seen.truths
-            else "the cell is not a number"
+            else said("the cell is not a number")
         )
-        hint = "Write the whole column as numbers, or all of it as true and false."
+        hint = said("Write the whole column as numbers, or all of it as true and false.")
         faults.add(seen.name, [start] if other is None else _rows(other, start), reason, hint)
 
 
@@ -140,13 +140,13 @@ def _only_numbers(cells: Any, name: str, faults: Faults, start: int) -> Any:
     numbers = pc.match_substring_regex(cells, f"(?i){PLAIN}|^[+-]?(nan|inf|infinity)$")
     missing = pc.and_(pc.match_substring_regex(cells, MISSING), pc.invert(numbers))
     words = pc.and_not(pc.invert(numbers), missing)
-    faults.add(name, _rows(missing, start), "the cell is missing", _FILL)
-    faults.add(name, _rows(words, start), "the cell is not a number", _PLAIN_NUMBERS)
+    faults.add(name, _rows(missing, start), said("the cell is missing"), _FILL)
+    faults.add(name, _rows(words, start), said("the cell is not a number"), _PLAIN_NUMBERS)
     return pc.if_else(numbers, cells, "0")
 
 
-_FILL = "Fill the cell or drop the row."
-_PLAIN_NUMBERS = (
+_FILL = said("Fill the cell or drop the row.")
+_PLAIN_NUMBERS = said(
     "Use numbers such as -12.5, without units, written in one way in the whole column. "
     "Leave columns of words or dates out of the file."
 )
@@ -158,10 +158,12 @@ def _micro(
     finite = np.isfinite(values)
     large = finite & (np.abs(values) > MICRO_LIMIT // MICRO)
     if not finite.all():
-        faults.add(name, _at(~finite, start), "the cell is NaN or infinite", _FILL)
+        faults.add(name, _at(~finite, start), said("the cell is NaN or infinite"), _FILL)
     if large.any():
         hint = precision.too_large(float(np.abs(values[large]).max()))
-        faults.add(name, _at(large, start), f"the cell is beyond +-{MICRO_LIMIT // MICRO:,}", hint)
+        faults.add(
+            name, _at(large, start), said("the cell is beyond +-{limit}", limit=MICRO_LIMIT // MICRO), hint
+        )
     if not finite.all() or large.any():
         values = np.where(finite & ~large, values, 0.0)
     scaled: IntArray = np.floor(values * MICRO + 0.5).astype(np.int64)
@@ -238,12 +240,17 @@ class Labels:
 
     def _refuse(self, rows: list[int], *, missing: bool) -> None:
         if missing:
-            self.faults.add(self.name, rows, "the cell is missing", "Fill the label or drop the row.")
+            self.faults.add(
+                self.name, rows, said("the cell is missing"), said("Fill the label or drop the row.")
+            )
         elif self.positive is None:
-            hint = "Use 0/1 or true/false, or name the value that means 1."
-            self.faults.add(self.name, rows, "the cell is neither 0/1 nor true/false", hint)
+            hint = said("Use 0/1 or true/false, or name the value that means 1.")
+            self.faults.add(self.name, rows, said("the cell is neither 0/1 nor true/false"), hint)
         else:
-            hint = f"The label must be '{self.positive}' or one other value."
+            hint = said("The label must be '{value}' or one other value.", value=self.positive)
             if not self._met:
-                hint = f"{hint} No cell so far is '{self.positive}': capitals count."
-            self.faults.add(self.name, rows, "the cell is a third label value", hint)
+                hint = said(
+                    "The label must be '{value}' or one other value. No cell so far is '{value}': capitals count.",
+                    value=self.positive,
+                )
+            self.faults.add(self.name, rows, said("the cell is a third label value"), hint)

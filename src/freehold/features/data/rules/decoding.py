@@ -7,12 +7,13 @@ import io
 from typing import BinaryIO
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _CODECS = {"utf-16": "utf-16", "latin-1": "cp1252"}
 """What is called Latin-1 is the Windows code page, as the Encoding Standard of the web has it."""
 _BLOCK_BYTES = 1 << 20
-HINT = "Save the file as UTF-8, or say how it is written: encoding=latin-1, or encoding=utf-16."
+HINT = said("Save the file as UTF-8, or say how it is written: encoding=latin-1, or encoding=utf-16.")
 
 
 def found(head: bytes, said: str) -> str:
@@ -33,6 +34,8 @@ def as_utf8(stream: BinaryIO, file: str, encoding: str) -> BinaryIO:
             made.write(decoder.decode(block).encode())
         made.write(decoder.decode(b"", final=True).encode())
     except UnicodeError:
-        raise InvalidTable(f"{file} is not text in {encoding}", hint=HINT) from None
+        raise InvalidTable(
+            said("{file} is not text in {encoding}", file=file, encoding=encoding), hint=HINT
+        ) from None
     made.seek(0)
     return made

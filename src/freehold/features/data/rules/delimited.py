@@ -244,12 +244,13 @@ class Delimited:
         ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
         if ragged:
             line, wanted, got = (int(n) for n in ragged.groups())
-            row, known = line - self.header, "the header" if self.header else "the first line"
+            row = line - self.header
+            known = said("the header") if self.header else said("the first line")
             return InvalidTable(
                 said(
                     "{file}, data row {row}: {got} cells where {known} has {wanted}",
                     file=self._file,
-                    row=row,
+                    row=str(row),
                     got=got,
                     known=known,
                     wanted=wanted,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.texts import said
 
 MOST = 8
 """Cells that a message names; more are counted."""
@@ -61,19 +63,30 @@ class Faults:
             self._places = self._shown.rows([one.row for one in named])
         if len(found) + self._more == 1:
             where = self._place(first)
-            said = f"{self.file}, data row {first.row}, column '{first.column}': {first.reason}"
             return kind(
-                said,
-                hint=f"{first.hint} {more_hint}".strip(),
+                said(
+                    "{file}, data row {row}, column '{name}': {why}",
+                    file=self.file,
+                    row=str(first.row),
+                    name=first.column,
+                    why=first.reason,
+                ),
+                hint=_sentences(first.hint, more_hint),
                 row=first.row,
                 column=first.column,
                 **({"cell": where} if where else {}),
             )
-        cells = "; ".join(self._said(one) for one in named)
-        rest = f"; and {more:,} more" if more else ""
+        cells = [self._said(one) for one in named]
+        if more:
+            cells.append(said("and {n} more", n=more))
         return kind(
-            f"{self.file}, {len(found) + self._more:,} cells cannot be used: {cells}{rest}",
-            hint=" ".join(dict.fromkeys([*(one.hint for one in named), more_hint])).strip(),
+            said(
+                "{file}, {n} cells cannot be used: {cells}",
+                file=self.file,
+                n=len(found) + self._more,
+                cells=reduce(lambda one, other: said("{one}; {other}", one=one, other=other), cells),
+            ),
+            hint=_sentences(*(one.hint for one in named), more_hint),
             row=first.row,
             column=first.column,
             cells=[
@@ -85,7 +98,12 @@ class Faults:
 
     def _said(self, one: Fault) -> str:
         place = self._place(one)
-        return f"data row {one.row}, column '{one.column}'{f' ({place})' if place else ''}: {one.reason}"
+        row, name, why = str(one.row), one.column, one.reason
+        if place:
+            return said(
+                "data row {row}, column '{name}' ({cell}): {why}", row=row, name=name, cell=place, why=why
+            )
+        return said("data row {row}, column '{name}': {why}", row=row, name=name, why=why)
 
     def _place(self, one: Fault) -> str:
         """Such as B7; empty where no program shows the file so."""
@@ -93,6 +111,12 @@ class Faults:
             return ""
         column = self._shown.first_column + self._names.index(one.column)
         return f"{letters(column)}{self._places[one.row]}"
+
+
+def _sentences(*hints: str) -> str:
+    """Each of them once."""
+    kept = [one for one in dict.fromkeys(hints) if one]
+    return reduce(lambda one, other: said("{one} {other}", one=one, other=other), kept) if kept else ""
 
 
 def letters(position: int) -> str:

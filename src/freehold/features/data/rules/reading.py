@@ -96,7 +96,9 @@ def read(
     _, duplicates, _ = tables.chosen(features, labels, None, 1)
     warnings += tables.oddities(columns, features, labels)
     if duplicates:
-        warnings.append(said("{n} rows repeat an earlier row", n=duplicates))
+        warnings.append(
+            said.many("{n} row repeats an earlier row", "{n} rows repeat an earlier row", n=duplicates)
+        )
     return Table(columns, label, features, labels, tuple(warnings))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
-from freehold.core.texts import said
+from freehold.core.texts import Text, filled_anew, said
 from freehold.features.data import workbooks
 from freehold.features.data.rules import decoding, names, precision, written
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
@@ -192,10 +192,16 @@ def read(
 
 def _tell_line(error: InvalidInput, row: int, text: Delimited) -> None:
     """Where a row does not stand in the line that its number suggests, its error says in which."""
-    line = text.line_of(row) if f"data row {row}" in error.message else 0
+    message = error.message
+    told = isinstance(message, Text) and message.values.get("row") == str(row)
+    line = text.line_of(row) if told or f"data row {row}" in message else 0
     if line and line != row + text.header:
         error.fields["line"] = line
-        error.message = error.message.replace(f"data row {row}", f"data row {row} (line {line})", 1)
+        if isinstance(message, Text):
+            place = said("{row} (line {line})", row=str(row), line=str(line))
+            error.message = filled_anew(message, {**message.values, "row": place})
+        else:
+            error.message = message.replace(f"data row {row}", f"data row {row} (line {line})", 1)
         error.args = (error.message,)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, NotFound
-from freehold.core.texts import Text, said
+from freehold.core.texts import Epsilon, Text, said
 from freehold.core.times import whole_days
 from freehold.features.data.wire import MOST_DAYS
 from freehold.features.grants import asking, consent, granting, requests, wire
@@ -109,10 +109,10 @@ def _run(node: Node, row: dict[str, Any]) -> dict[str, Any] | None:
     return {
         **plan,
         "noised": noised,
-        "epsilon": epsilons.text(plan["epsilon_micro"]),
+        "epsilon": Epsilon(plan["epsilon_micro"]),
         "sentence": promises.of_use(plan, rows_each=plan["rows_each"]),
         "counting": promises.EPSILON,
-        "left": epsilons.rough(plan["left_micro"]),
+        "left": Epsilon(epsilons.down(plan["left_micro"])),
         **_others(node, plan["owners"]),
         "judged_by": name_of(node, plan["judge"]) if plan["judge"] else "",
         "keeper": "" if plan["test_holder"] == row["holder"] else _known(node, plan["test_holder"]),

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import Unavailable
-from freehold.core.texts import Day, Share, Text, Units, said
+from freehold.core.texts import Day, Epsilon, Share, Text, Units, said
 from freehold.features.data import offering
 from freehold.features.models import releasing, shown, telling
 from freehold.features.models.rules import worth
@@ -136,7 +135,7 @@ def _privacy(found: dict[str, Any] | None) -> dict[str, Any] | None:
     noised = found["level"] == "noised"
     return {
         "noised": noised,
-        "epsilon": epsilons.text(found["epsilon_micro"]) if noised else said("no bound"),
+        "epsilon": Epsilon(found["epsilon_micro"]) if noised else said("no bound"),
         "delta_exponent": found["delta_exponent"],
         "sentence": promises.of_use(found),
         "counting": promises.EPSILON,

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from freehold.core import epsilons
-from freehold.core.texts import said
+from freehold.core.texts import Epsilon, said
 from freehold.features.privacy.rules import privacy
 
 EPSILON = said("epsilon counts taking one row away; swapping a row for another counts as two")
@@ -54,7 +53,7 @@ def unit(rows_each: int = 1) -> str:
 
 def cost(rows: int, epsilon_micro: int, loss_bps: int | None) -> str:
     """What the noise of one run does to a model of these rows alone; None: there is no model at all."""
-    epsilon = epsilons.text(epsilon_micro)
+    epsilon = Epsilon(epsilon_micro)
     if loss_bps is None:
         return said(
             "At an epsilon of {epsilon}, a model of these {rows} rows alone would be nothing but noise; choose a"
@@ -86,7 +85,7 @@ def of_use(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
         return said("Owners show exact updates. {meaning}", meaning=EXACT)
     return said(
         "The run costs each owner's rows an epsilon of {epsilon}. {meaning}",
-        epsilon=epsilons.text(found["epsilon_micro"]),
+        epsilon=Epsilon(found["epsilon_micro"]),
         meaning=worst_case(found["epsilon_micro"], rows_each=rows_each),
     )
 

@@ -13,11 +13,11 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold import plain_file
-from freehold.core import epsilons, money
+from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import is_id_shaped
-from freehold.core.texts import said
+from freehold.core.texts import Epsilon, Units, said, spelled
 from freehold.features.data import chosen_file, finding
 from freehold.features.data.rules.ways import CHOICES
 from freehold.features.identity import peers
@@ -31,6 +31,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.typed import as_typed, canonical
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.vault import sealing
 from freehold.vault.sealing import EpochSecret
@@ -54,7 +55,7 @@ MOST = {
 }
 """Field of the form -> the most that may be typed."""
 USUAL = {
-    "price": money.typed(TRAIN.fields["price_units"].info.default),
+    "price": Units(TRAIN.fields["price_units"].info.default),
     "compare": TRAIN.fields["compare"].info.default,
     **{
         name: None if one.info.default is None else -(-one.info.default // one.flag.scale)
@@ -122,7 +123,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         ticked={key: bool(form.chosen(key)) if error else USUAL.get(key) is True for key in TICKED},
         usual=USUAL,
         most=MOST,
-        allowed=epsilons.text(min(allowed)) if allowed else "",
+        allowed=as_typed(Epsilon(min(allowed))) if allowed else "",
         choices=CHOICES,
         kinds=chosen_file.KINDS,
         exact=any(row["exact"] for group in groups for row in group["rows"]),
@@ -164,7 +165,7 @@ def _together(rows: list[dict[str, Any]]) -> int:
 def _revealed(node: Node, row: dict[str, Any]) -> dict[str, Any]:
     """What a run may cost a dataset's rows, and whether it gives this node exact updates."""
     exact = row["reveals"] == "update" and node.account in node.asset(row["id"]).terms.holders
-    return {"allows": epsilons.text(row["epsilon_run_micro"]), "exact": exact}
+    return {"allows": Epsilon(row["epsilon_run_micro"]), "exact": exact}
 
 
 def check(visit: Visit) -> Response:
@@ -195,7 +196,7 @@ def _draft(visit: Visit, sent: Upload | None) -> Draft:
     try:
         preview = planning.preview(visit.node, visit.host.peers, order)
     except FreeholdError as error:
-        error.message = error.message.replace(sent.path.name, sent.name)
+        error.message = spelled(error.message, sent.path.name, sent.name)
         raise
     secret, sealed = EpochSecret.generate(), Upload(sent.path.parent, sent.name)
     try:
@@ -222,7 +223,7 @@ def _order(visit: Visit, test: Path) -> Order:
         test=str(test),
         name=name,
         price_units=price,
-        epsilon_micro=epsilons.parse(epsilon) if epsilon and not exact else None,
+        epsilon_micro=epsilons.parse(canonical(epsilon)) if epsilon and not exact else None,
         level="update" if exact else "noised",
         positive=form.text("positive", 200) or None,
         read_as=chosen_file.ways(form).said,
@@ -253,7 +254,7 @@ def review(visit: Visit) -> Response:
         "train_review.html",
         draft=draft,
         preview=preview,
-        epsilon=epsilons.text(preview["epsilon_micro"]),
+        epsilon=Epsilon(preview["epsilon_micro"]),
         privacy=promises.of_use(preview),
         counting=promises.EPSILON,
         expected=findings.expected(preview),

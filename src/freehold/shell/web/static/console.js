@@ -55,8 +55,8 @@
   budget?.addEventListener("input", () => { budget.dataset.typed = "yes"; });
   document.addEventListener("change", (event) => {
     if (!budget || budget.dataset.typed || !event.target.matches("[data-allows]")) return;
-    const allowed = [...document.querySelectorAll("[data-allows]:checked")].map((one) => one.dataset.allows);
-    budget.value = allowed.sort((one, other) => one - other)[0] ?? "";
+    const allowed = [...document.querySelectorAll("[data-allows]:checked")].map((one) => one.dataset);
+    budget.value = allowed.sort((one, other) => one.allows - other.allows)[0]?.typed ?? "";
   });
 
   // with no choice made yet, the button for colours changes what is seen now
