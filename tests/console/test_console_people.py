@@ -123,7 +123,7 @@ def test_an_auditor_sees_every_page_and_no_form_that_is_not_theirs(node, crew):
             continue
         # a report that nobody made yet is not there
         assert answer.status_code == (404 if page.path == "/verify/report" else 200), page.path
-        assert 'type="password"' not in answer.text
+        assert 'type="password"' not in answer.text, page.path
         for form in re.findall(r"<form\b[^>]*>", answer.text):
             if 'method="post"' in form:
                 path = re.search(r'action="/console([^"]*)"', form)[1]

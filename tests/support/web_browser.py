@@ -20,9 +20,17 @@ class Browser(httpx.Client):
         super().__init__(base_url=node.origin, headers=OWN, trust_env=False, timeout=30)
         self.kept: dict[str, str] = dict([cookie.split("=", 1)] if cookie else [])
 
-    def send(self, request: httpx.Request, **options) -> httpx.Response:
+    def send(self, request: httpx.Request, *, follow_redirects: object = False, **options) -> httpx.Response:
+        answer = self._send(request, **options)
+        while follow_redirects is True and answer.next_request:
+            before = answer
+            answer = self._send(before.next_request, **options)
+            answer.history = [*before.history, before]
+        return answer
+
+    def _send(self, request: httpx.Request, **options) -> httpx.Response:
         request.headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.kept.items())
-        answer = super().send(request, **options)
+        answer = super().send(request, follow_redirects=False, **options)
         for line in answer.headers.get_list("set-cookie"):
             name, value = line.split(";")[0].split("=", 1)
             self.kept[name] = value.strip('"')
