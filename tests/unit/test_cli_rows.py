@@ -49,6 +49,7 @@ def test_digits_are_not_rounded():
         ("[]", "no rows"),
         ("a,c\n1,2\n", "lacks 1 of the model's columns, first 'b'"),
         ("1,2\n3\n", "data row 2: 1 cells where the first line has 2"),
+        ("1,x,3", "row 1 does not have 2 numbers but 3 values"),
         ("nan,2\n3,4\n", "data row 1, column 'a': 'nan' is not a number"),
         ("\n\n1,2\n", "the first line of stdin is blank"),
         ("a,b\n1,2\n3,x\n", "row 2, column 'b': 'x' is not a number"),

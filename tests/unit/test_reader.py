@@ -275,3 +275,19 @@ def test_a_text_is_said_with_another_name_in_it():
     assert other == "wide.csv, 2 cells cannot be used: wide.csv is empty"
     assert isinstance(other, texts.Text)
     assert texts.spelled("0123.part is gone", "0123.part", "wide.csv") == "wide.csv is gone"
+
+
+@pytest.mark.parametrize(
+    ("language", "given", "read"),
+    [
+        ("fr", " 13,5 ", "13.5"),
+        ("es", "-0,25", "-0.25"),
+        ("de", "13.5", "13.5"),
+        ("fr", "1.234,5", "1.234,5"),
+        ("en", "1,5", "1,5"),
+    ],
+)
+def test_a_value_of_a_row_is_typed_with_the_reader_s_decimal_sign(language: str, given: str, read: str):
+    """What is left as it is may be two numbers, and is refused where rows are read."""
+    with read_by(language):
+        assert typed.cell(given) == read

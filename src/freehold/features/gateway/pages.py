@@ -22,7 +22,7 @@ from freehold.features.models.rules.worth import PPM
 from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
-from freehold.kernel.web import paying
+from freehold.kernel.web import paying, typed
 from freehold.kernel.web.places import Section
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Page, Undo, Visit, acts, shows
@@ -181,7 +181,7 @@ def _row(visit: Visit, asset: Asset) -> Rows:
     columns = schemas.columns(asset)
     pasted = visit.form.text("line", 20_000)
     if not pasted:
-        cells = [visit.form.text(f"c{number}", 64) for number in range(len(columns))]
+        cells = [typed.cell(visit.form.text(f"c{number}", 64)) for number in range(len(columns))]
         if not any(cells):
             raise InvalidInput(
                 said("no row was given"), hint=said("Paste one, or fill in the fields. Nothing was paid.")
@@ -189,9 +189,9 @@ def _row(visit: Visit, asset: Asset) -> Rows:
         return ordered([cells], columns)
     header = {"names": True, "row": False}.get(visit.form.text("first_line"))
     try:
-        found = of_data(pasted.encode(), "what was pasted", columns, header=header)
+        found = of_data(pasted.encode(), said("what was pasted"), columns, header=header)
     except AmbiguousRows as error:
-        error.hint = "Choose below what the first line is. Nothing was paid."
+        error.hint = said("Choose below what the first line is. Nothing was paid.")
         raise
     if len(found.cells) != 1:
         raise InvalidInput(

@@ -44,6 +44,13 @@ def canonical(text: str) -> str:
     return f"{number(text.strip().strip('$')):f}"
 
 
+def cell(text: str) -> str:
+    """One value of a row as files have it: with a point, also where its reader writes a comma."""
+    given = text.strip()
+    plain = formats.marks()[0] == "," and given.count(",") == 1 and "." not in given
+    return given.replace(",", ".") if plain else given
+
+
 def _read(given: str) -> tuple[str, str | None]:
     """Digits before and after the decimal sign."""
     if len(given) > MOST_DIGITS:

@@ -19,7 +19,7 @@ TRUTHS = ("true", "false")
 """What data frames write for 1 and 0 in a column of such, in any case."""
 SEPARATORS = ";\t|"
 """Between cells where commas are expected, as programs write them in countries with a comma in numbers."""
-COMMAS = "Separate cells by commas, not ; | or tabs, and write a point in numbers: 1.5."
+COMMAS = said("Separate cells by commas, not ; | or tabs, and write a point in numbers: 1.5.")
 PLAIN = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 """A number as it is kept."""
 MISSING = r"(?i)^(|na|n/a|nan|null|none|\?|-|#n/a)$"
@@ -159,13 +159,13 @@ def near(wanted: str, names: Iterable[str]) -> str:
     parts = {spelled(part) for name in known for part in re.split(f"[{SEPARATORS}]", name) if part != name}
     if wanted in parts or any(mark in name and mark not in wanted for name in likely for mark in SEPARATORS):
         return COMMAS
-    return f"Did you mean {listed(likely)}?" if likely else ""
+    return said("Did you mean {names}?", names=listed(likely)) if likely else ""
 
 
 def listed(names: list[str]) -> str:
     """Names as a sentence says them, eight at most."""
     shown = ", ".join(f"'{name}'" for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+    return shown if len(names) <= 8 else said("{names} and {n} more", names=shown, n=len(names) - 8)
 
 
 def difference(

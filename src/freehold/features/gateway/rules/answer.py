@@ -16,6 +16,7 @@ from typing import Any
 from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded, unique_object
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.ids import sha256_hex
+from freehold.core.texts import said
 from freehold.features.data.rules.table import MICRO_LIMIT
 from freehold.features.models.rules.worth import PPM
 from freehold.features.payments.rules.errors import InvalidRequest
@@ -94,10 +95,13 @@ def request_body(model: str, rows: Sequence[Sequence[Any]]) -> bytes:
 def micro(text: str) -> int:
     """floor(x * 10^6 + 1/2) of decimal text, exactly. Raises InvalidRequest: no finite number, or too large."""
     if len(text) > MAX_NUMBER_CHARS:
-        raise _no_number(text, f"has more than {MAX_NUMBER_CHARS} characters", "Round it to fewer digits.")
+        raise _no_number(
+            said("{text} has more than {n} characters", text=_shown(text), n=MAX_NUMBER_CHARS),
+            said("Round it to fewer digits."),
+        )
     found = _NUMBER.fullmatch(text)
     if found is None:
-        raise _no_number(text, "is not a number", "")
+        raise _no_number(said("{text} is not a number", text=_shown(text)))
     sign, whole, fraction, exponent = found.groups()
     fraction = fraction or ""
     value = int(sign + whole + fraction)
@@ -106,22 +110,30 @@ def micro(text: str) -> int:
         # 64 digits shifted by 128 lie below a half; the floor of a half below zero is zero too
         return 0
     if shift > MAX_NUMBER_CHARS:
-        raise _no_number(text, f"is beyond +-{MICRO_LIMIT // PPM:,}", _UNIT)
+        raise _no_number(
+            said("{text} is beyond +-{limit}", text=_shown(text), limit=MICRO_LIMIT // PPM), _UNIT
+        )
     if shift >= 0:
         result = value * int(10**shift)
     else:
         divisor = int(10**-shift)
         result = (2 * value + divisor) // (2 * divisor)
     if abs(result) > MICRO_LIMIT:
-        raise _no_number(text, f"is beyond +-{MICRO_LIMIT // PPM:,}", _UNIT)
+        raise _no_number(
+            said("{text} is beyond +-{limit}", text=_shown(text), limit=MICRO_LIMIT // PPM), _UNIT
+        )
     return result
 
 
-_UNIT = "Give it in the unit of the table that the model was trained on."
+_UNIT = said("Give it in the unit of the table that the model was trained on.")
 
 
-def _no_number(text: str, why: str, hint: str) -> InvalidRequest:
-    return InvalidRequest(f"{text[:40]!r} {why}", hint=hint)
+def _no_number(why: str, hint: str = "") -> InvalidRequest:
+    return InvalidRequest(why, hint=hint)
+
+
+def _shown(text: str) -> str:
+    return repr(text[:40])
 
 
 def answer_json(model: str, probabilities: Sequence[int], round_to: int = MICRO_DIGITS) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from freehold.core.canonical import InvalidJson, require_bounded, unique_object
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import Text, said
 from freehold.features.data.rules import names
 from freehold.features.data.rules.names import is_number, is_value, spelled
 from freehold.features.data.rules.ways import NONE, Ways
@@ -30,7 +31,10 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of a file of rows."""
 _NOISE = 1e-12
 """Numbers below are what is left of a zero."""
-_SHAPES = 'Write [[1, 2], [3, 4]], {"rows": [...]} or {"columns": [...], "rows": [...]}. Nothing was paid.'
+_NOT_PAID = said("Nothing was paid.")
+_SHAPES = said(
+    'Write [[1, 2], [3, 4]], {"rows": [...]} or {"columns": [...], "rows": [...]}. Nothing was paid.'
+)
 _POINT_FIRST = re.compile(r"([+-]?)(\.[0-9].*)")
 
 
@@ -55,8 +59,11 @@ class Rows:
     @property
     def counting(self) -> str:
         """A sentence about `counted`, which whoever wrote a row there has to see; empty where there are none."""
-        said = f"the first line was read as the names of the columns: {_first(self.counted)}"
-        return said if self.counted else ""
+        if not self.counted:
+            return ""
+        return said(
+            "the first line was read as the names of the columns: {names}", names=_first(self.counted)
+        )
 
 
 def of_data(
@@ -68,13 +75,16 @@ def of_data(
     file is: names, or a row. Raises InvalidRequest, which names row and column; AmbiguousRows.
     """
     if len(data) > MOST_BYTES:
-        raise InvalidRequest(f"{name} is over {MOST_BYTES:,} bytes", hint="Send fewer rows at once.")
+        raise InvalidRequest(
+            said("{name} is over {most_bytes} bytes", name=name, most_bytes=MOST_BYTES),
+            hint=said("Send fewer rows at once."),
+        )
     if not data.strip():
-        raise InvalidRequest(f"{name} holds no rows")
+        raise InvalidRequest(said("{name} holds no rows", name=name))
     if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
         rows = _of_json(data)
         if not rows:
-            raise InvalidRequest(f"{name} holds no rows")
+            raise InvalidRequest(said("{name} holds no rows", name=name))
         return ordered(rows, columns)
     return _of_table(data, name, columns, header, ways)
 
@@ -89,14 +99,23 @@ def ordered(rows: Sequence[Any], columns: Sequence[str]) -> Rows:
         if hasattr(values, "tolist"):
             values = values.tolist()
         if not isinstance(values, (list, tuple)) or len(values) != len(columns):
-            count = f" but {len(values)} values" if isinstance(values, (list, tuple)) else ""
             raise InvalidRequest(
-                f"row {number} does not have {len(columns)} numbers{count}",
-                hint=f"In order: {_first(columns)}. Nothing was paid.",
+                said("row {number} does not have {n} numbers", number=number, n=len(columns))
+                if not isinstance(values, (list, tuple))
+                else said(
+                    "row {number} does not have {n} numbers but {given} values",
+                    number=number,
+                    n=len(columns),
+                    given=len(values),
+                ),
+                hint=said("In order: {columns}. Nothing was paid.", columns=_first(columns)),
                 row=number,
             )
         cells.append(
-            [_text(cell, f"row {number}", name, number) for cell, name in zip(values, columns, strict=True)]
+            [
+                _text(cell, said("row {number}", number=number), name, number)
+                for cell, name in zip(values, columns, strict=True)
+            ]
         )
     _require_kept(cells, columns)
     return Rows(cells, tuple(extra))
@@ -108,11 +127,16 @@ def _by_name(
     # a data frame made of an array calls its columns by numbers
     named = {spelled(str(name)): value for name, value in row.items()}
     if len(named) != len(row):
-        raise InvalidRequest(f"row {number} names a column twice", hint="Nothing was paid.", row=number)
+        raise InvalidRequest(
+            said("row {number} names a column twice", number=number), hint=_NOT_PAID, row=number
+        )
     if missing := [name for name in columns if name not in named]:
         raise InvalidRequest(
-            f"row {number} lacks '{missing[0]}'",
-            hint=f"{names.near(missing[0], [name for name in named if name not in set(columns)])} It needs: {_first(columns)}. Nothing was paid.".strip(),
+            said("row {number} lacks '{missing}'", number=number, missing=missing[0]),
+            hint=_hint(
+                names.near(missing[0], [name for name in named if name not in set(columns)]),
+                said("It needs: {columns}. Nothing was paid.", columns=_first(columns)),
+            ),
             row=number,
             column=missing[0],
         )
@@ -127,32 +151,40 @@ def _of_json(data: bytes) -> list[Any]:
             data.decode("utf-8-sig"), parse_int=str, parse_float=str, object_pairs_hook=unique_object
         )
     except UnicodeDecodeError:
-        raise InvalidRequest("the rows are not UTF-8 text", hint="Save the file as UTF-8.") from None
+        raise InvalidRequest(
+            said("the rows are not UTF-8 text"), hint=said("Save the file as UTF-8.")
+        ) from None
     except (ValueError, InvalidJson) as error:
-        raise InvalidRequest(f"the rows are not JSON: {error}") from None
+        raise InvalidRequest(said("the rows are not JSON: {error}", error=error)) from None
     if not isinstance(value, dict):
         return _list(value)
     # what is passed over could say how the rows are meant
     if others := [name for name in value if name not in ("rows", "columns")]:
-        raise InvalidRequest(f"the rows have a member {others[0][:40]!r} that is not known", hint=_SHAPES)
+        raise InvalidRequest(
+            said("the rows have a member {name} that is not known", name=repr(others[0][:40])), hint=_SHAPES
+        )
     rows = _list(value.get("rows"))
     return _named(rows, _list(value["columns"])) if "columns" in value else rows
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise InvalidRequest("a list of rows was expected", hint=_SHAPES)
+        raise InvalidRequest(said("a list of rows was expected"), hint=_SHAPES)
     return value
 
 
 def _named(rows: list[Any], columns: list[Any]) -> list[dict[str, Any]]:
     """Rows in the order of columns that are named beside them."""
     if not all(isinstance(name, str) for name in columns) or len(set(map(spelled, columns))) != len(columns):
-        raise InvalidRequest("columns are not names that differ", hint=_SHAPES)
+        raise InvalidRequest(said("columns are not names that differ"), hint=_SHAPES)
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list) or len(row) != len(columns):
             raise InvalidRequest(
-                f"row {number} is no list of {len(columns)} numbers, as many as columns are named",
+                said(
+                    "row {number} is no list of {n} numbers, as many as columns are named",
+                    number=number,
+                    n=len(columns),
+                ),
                 hint=_SHAPES,
                 row=number,
             )
@@ -173,11 +205,7 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
         if is_row == [False]:
             return names.checked(text.first, name)
         if len(text.first) != len(columns):
-            raise InvalidRequest(
-                f"row 1 does not have {len(columns)} numbers but {len(text.first)} values",
-                hint=f"In order: {_first(columns)}; or name the columns in the first line, then others are left out."
-                " Nothing was paid.",
-            )
+            raise _too_few_or_many(text.first, columns)
         return None
 
     limits = Limits(size_bytes=MOST_BYTES)
@@ -198,9 +226,9 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
             one.said for one in source.understood.values() if source.names.index(one.column) in at.values()
         )
         if wrong:
-            raise wrong.error(InvalidRequest, "Nothing was paid.")
+            raise wrong.error(InvalidRequest, _NOT_PAID)
     if not found:
-        raise InvalidRequest(f"{name} holds no rows")
+        raise InvalidRequest(said("{name} holds no rows", name=name))
     _require_kept(found, columns)
     guessed = is_row == [False] and header is None and len(named) == len(wanted)
     counted = named if guessed and all(map(is_number, named)) else ()
@@ -208,31 +236,55 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
     return Rows(found, extra, counted, (*source.notes, *read_as))
 
 
-def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | None) -> bool:
+def _is_header(text: Delimited, name: str, columns: Sequence[str], header: bool | None) -> bool:
     """Whether the first line names the columns. Raises InvalidRequest: neither; AmbiguousRows: it could be either."""
     first = tuple(map(spelled, text.first))
     named, numbers = set(columns) <= set(first), all(map(is_value, first))
     if not any(first):
         raise InvalidRequest(
-            f"the first line of {name} is blank", hint="Begin with names or with a row. Nothing was paid."
+            said("the first line of {name} is blank", name=name),
+            hint=said("Begin with names or with a row. Nothing was paid."),
         )
-    if said is False:
+    if header is False:
         return False
-    if said is None and numbers and not named:
+    if header is None and numbers and not named:
         if len(first) == len(columns):
             _require_row(first, name, columns)
         return False
-    if said is None and len(first) == len(columns) and not set(first) & set(columns):
+    if header is None and len(first) == len(columns) and not set(first) & set(columns):
         # a row with something wrong in it is no header that lacks names
         for column, cell in zip(columns, first, strict=True) if any(map(is_value, first)) else ():
-            _text("1" if is_value(cell) else cell, f"{name}, data row 1", column, 1)
+            _text(
+                "1" if is_value(cell) else cell,
+                said("{name}, data row {number}", name=name, number=1),
+                column,
+                1,
+            )
+    if header is None and not set(first) & set(columns) and not any(text.others()):
+        # one line without a name that is known is a row with something wrong in it
+        raise _too_few_or_many(first, columns)
     _require_columns(name, first, columns)
-    if said is None and numbers and len(first) == len(columns):
+    if header is None and numbers and len(first) == len(columns):
         others = [list(map(spelled, line)) for line in text.others()]
         # a header stands once, and above rows that are unlike it
         if not others or any(map(_is_counted, others)) or any(set(line) <= set(columns) for line in others):
             raise _ambiguous(name, first, columns)
     return True
+
+
+def _too_few_or_many(first: Sequence[str], columns: Sequence[str]) -> InvalidRequest:
+    return InvalidRequest(
+        said(
+            "row {number} does not have {n} numbers but {given} values",
+            number=1,
+            n=len(columns),
+            given=len(first),
+        ),
+        hint=said(
+            "In order: {columns}; or name the columns in the first line, then others are left out. Nothing was paid.",
+            columns=_first(columns),
+        ),
+    )
 
 
 def _is_counted(line: Sequence[str]) -> bool:
@@ -252,9 +304,13 @@ def _require_row(first: Sequence[str], name: str, columns: Sequence[str]) -> Non
 def _ambiguous(name: str, first: Sequence[str], columns: Sequence[str]) -> AmbiguousRows:
     shown = ", ".join(f"{column}={cell}" for column, cell in list(zip(columns, first, strict=True))[:8])
     return AmbiguousRows(
-        f"the first line of {name} can be read in two ways: as the names of the columns ({_first(first)}),"
-        f" or as a row ({shown}{', ...' if len(first) > 8 else ''})",
-        hint="Say which: --header, or --no-header. Nothing was paid.",
+        said(
+            "the first line of {name} can be read in two ways: as the names of the columns ({first}), or as a row ({shown})",
+            name=name,
+            first=_first(first),
+            shown=shown + (", ..." if len(first) > 8 else ""),
+        ),
+        hint=said("Say which: --header, or --no-header. Nothing was paid."),
     )
 
 
@@ -264,9 +320,17 @@ def _require_columns(name: str, given: Sequence[str], columns: Sequence[str]) ->
         # a name that is there twice or blank is the likelier cause
         names.checked(given, name)
         raise InvalidRequest(
-            f"{name}: the file lacks {len(missing)} of the model's columns, first '{missing[0]}'",
-            hint=f"Columns are found by their name in the first line. {names.near(missing[0], [one for one in given if one not in set(columns)])}".rstrip()
-            + " Nothing was paid.",
+            said(
+                "{name}: the file lacks {n} of the model's columns, first '{missing}'",
+                name=name,
+                n=len(missing),
+                missing=missing[0],
+            ),
+            hint=_hint(
+                said("Columns are found by their name in the first line."),
+                names.near(missing[0], [one for one in given if one not in set(columns)]),
+                _NOT_PAID,
+            ),
             column=missing[0],
         )
 
@@ -275,36 +339,52 @@ def _first(columns: Sequence[str]) -> str:
     return ", ".join(columns[:8]) + (" ..." if len(columns) > 8 else "")
 
 
+def _hint(*sentences: str) -> Text:
+    """Sentences, one after the other; empty ones are left out."""
+    one, *more = [sentence for sentence in sentences if sentence]
+    return said("{hint} {more}", hint=one, more=_hint(*more)) if more else said("{hint}", hint=one)
+
+
 def _kept(cell: str, column: str, row: int, wrong: Faults) -> str:
     """A number as text; 0 where it is none, which is noted."""
     try:
-        return _text(cell, "", column, row)
-    except InvalidRequest as error:
-        reason = error.message.removeprefix(f", column '{column}': ")
-        wrong.add(column, [row], reason, error.hint.removesuffix(" Nothing was paid."))
+        return _number(cell)
+    except InvalidInput as error:
+        wrong.add(column, [row], error.message, error.hint)
         return "0"
 
 
 def _text(cell: Any, where: str, column: str, number: int) -> str:
-    """A number as text. Raises InvalidRequest: it is none, or larger than what is kept."""
-    from freehold.features.gateway.rules.answer import micro  # noqa: PLC0415 - numpy takes its time to import
-
-    # the shortest text that reads back as the same number; numpy prints its scalars with their type
-    said = "" if cell is None else str(cell.item() if hasattr(cell, "item") else cell).strip()
-    if point := _POINT_FIRST.fullmatch(said):
-        # as a table's cell may be written, and a question's number may not
-        said = f"{point[1]}0{point[2]}"
+    """As `_number`; what is raised says where the cell is."""
     try:
-        micro(said)
+        return _number(cell)
     except InvalidInput as error:
         raise InvalidRequest(
-            f"{where}, column '{column}': {error.message if said else 'the cell is missing'}",
-            hint=error.hint
-            or "Write plain numbers such as -12.5: a point, no units, no thousands marks. Nothing was paid.",
+            said("{where}, column '{column}': {why}", where=where, column=column, why=error.message),
+            hint=_hint(error.hint, _NOT_PAID),
             row=number,
             column=column,
         ) from None
-    return said
+
+
+def _number(cell: Any) -> str:
+    """A number as text. Raises InvalidInput: it is none, or larger than what is kept."""
+    from freehold.features.gateway.rules.answer import micro  # noqa: PLC0415 - numpy takes its time to import
+
+    # the shortest text that reads back as the same number; numpy prints its scalars with their type
+    text = "" if cell is None else str(cell.item() if hasattr(cell, "item") else cell).strip()
+    if point := _POINT_FIRST.fullmatch(text):
+        # as a table's cell may be written, and a question's number may not
+        text = f"{point[1]}0{point[2]}"
+    try:
+        micro(text)
+    except InvalidInput as error:
+        raise InvalidInput(
+            error.message if text else said("the cell is missing"),
+            hint=error.hint
+            or said("Write plain numbers such as -12.5: a point, no units, no thousands marks."),
+        ) from None
+    return text
 
 
 def _require_kept(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
@@ -313,7 +393,12 @@ def _require_kept(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None
         values = [abs(float(row[position])) for row in rows]
         if _NOISE <= max(values, default=0.0) < 0.5e-6:
             raise InvalidRequest(
-                f"column '{column}': all of its values are below a millionth, and would be taken for 0",
-                hint="Give it in the unit of the table that the model was trained on, or write 0. Nothing was paid.",
+                said(
+                    "column '{column}': all of its values are below a millionth, and would be taken for 0",
+                    column=column,
+                ),
+                hint=said(
+                    "Give it in the unit of the table that the model was trained on, or write 0. Nothing was paid."
+                ),
                 column=column,
             )
