@@ -403,10 +403,13 @@ def test_what_waits_is_bounded_and_comes_from_this_console_only(node):
     assert not stranger.kept
     large = stranger.post("/console/settings", data={"name": "x" * 70_000})
     assert large.status_code == 413
+    writer = Browser(node)
+    writer.post("/console/enter", data={"passphrase": PASSPHRASE})
+    token = writer.token
     tokens = []
     for number in range(MOST + 3):
         one = Browser(node)
-        one.post("/console/settings", data={"name": f"number {number}"})
+        one.post("/console/settings", data={"name": f"number {number}", "csrf": token})
         tokens.append(one.kept)
     found = []
     for kept in (tokens[0], tokens[-1]):
@@ -415,6 +418,21 @@ def test_what_waits_is_bounded_and_comes_from_this_console_only(node):
         one.post("/console/enter", data={"passphrase": PASSPHRASE})
         found.append("number" in one.get("/console/unsent", follow_redirects=True).text.split("<main")[1])
     assert found == [False, True], "the oldest is forgotten"
+
+
+@pytest.mark.parametrize("made_up", ["", "x" * 43, "\u00e9", "=" * 43, "another's"])
+def test_what_somebody_else_sent_waits_in_nobodys_browser(node, crew, made_up):
+    """A page of another port of this machine may plant cookies, and anybody here may send a form without a log-in."""
+    stranger = Browser(node)
+    stranger.kept = dict.fromkeys(owner(node).kept, "y" * 43)
+    token = crew[Role.AUDITOR].token if made_up == "another's" else made_up
+    form = {"person": "Mallory", "role": "decider", **({"csrf": token} if token else {})}
+    assert stranger.post("/console/settings/people", data=form).headers["location"] == "/console/enter"
+    victim = Browser(node)
+    victim.kept = dict(stranger.kept)
+    entered = victim.post("/console/enter", data={"passphrase": PASSPHRASE})
+    assert entered.headers["location"] == "/console/"
+    assert "Mallory" not in victim.get("/console/unsent", follow_redirects=True).text
 
 
 def test_an_old_token_changes_nothing_and_loses_nothing(node):

@@ -34,6 +34,8 @@ class Browser(httpx.Client):
         for line in answer.headers.get_list("set-cookie"):
             name, value = line.split(";")[0].split("=", 1)
             self.kept[name] = value.strip('"')
+            # also where it is led on: what is for TLS alone, as if a proxy ended it
+            self.cookies.set(name, self.kept[name])
             if not self.kept[name]:
                 del self.kept[name]
         return answer

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.kernel.web.powers import OWNER, Person, Role
 from freehold.shell.web.sessions import ABSOLUTE_SECONDS, MAX_SESSIONS, Attempts, Sessions, TooManyAttempts
 
 
@@ -66,6 +67,19 @@ def test_and_exactly_at_the_absolute_one_however_much_it_is_used(early, alive):
     token, session = sessions.begin()
     clock.now += ABSOLUTE_SECONDS - early
     assert (sessions.find(token) is session) is alive
+
+
+def test_whose_a_form_is_its_token_says_also_after_a_restart():
+    dora = Person("Dora", Role.DECIDER, "ab" * 16)
+    before, after, other = (Sessions(600, key=lambda made=made: made) for made in (b"a", b"a", b"b"))
+    for person in (OWNER, dora):
+        _, session = before.begin(person)
+        token = session.csrf
+        assert len(token) == 43
+        assert [after.is_of(token, one.id) for one in (OWNER, dora)] == [person is OWNER, person is dora]
+        assert not other.is_of(token, person.id)
+        for wrong in ("", "x", token[:-1], token + "A", token[:-1] + "\u00e9", "A" * 43):
+            assert not after.is_of(wrong, person.id)
 
 
 def test_log_out_and_bounds():

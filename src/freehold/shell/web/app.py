@@ -23,6 +23,7 @@ from freehold.kernel import trail as acts_trail
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.inbox import Inbox
 from freehold.kernel.limits import Busy
+from freehold.kernel.members import Members
 from freehold.kernel.registry import everything
 from freehold.kernel.trail import Outcome
 from freehold.kernel.web import forms
@@ -48,7 +49,7 @@ from freehold.shell.web.pages import (
     trail,
 )
 from freehold.shell.web.rendering import Rendering
-from freehold.shell.web.sessions import Session, Sessions, whose
+from freehold.shell.web.sessions import Session, Sessions
 from freehold.vault.spool import sweep
 
 _log = logging.getLogger("freehold")
@@ -75,7 +76,7 @@ class Console:
     def __init__(self, door: Door) -> None:
         self.door = door
         self.rendering = Rendering()
-        self.sessions = Sessions(door.settings.console_idle_minutes * 60)
+        self.sessions = Sessions(door.settings.console_idle_minutes * 60, key=self._key)
         self.entering = Entering(door, self.sessions, self.rendering)
         self.live = Live(door, self.entering.end_stale)
         self._sending: Counter[str] = Counter()
@@ -219,21 +220,33 @@ class Console:
     def _wait(self, request: Request, page: Page, form: Form) -> Response:
         """To the log-in page; the form waits there."""
         answer = self.entering.ask(request)
-        author = self.sessions.author(form.secret(TOKEN_FIELD))
-        cookie, known = self.entering.cookie(request), author is not None
-        if author is None and cookie:
-            author = whose(cookie)
-        kept = unsent.of(form, _address(request), page.words, author)
+        known = self._author(form) is not None
+        if not known and self.door.host is not None:
+            # made up by somebody else
+            return answer
+        kept = unsent.of(form, _address(request), page.words)
         if kept and (token := self.entering.unsent.keep(kept, known=known)):
             set_cookie(answer, request, unsent_cookie(request), token, unsent.KEEP_SECONDS)
         return answer
+
+    def _key(self) -> bytes:
+        """Binds the tokens of forms to people, for this process and later ones."""
+        assert self.door.host is not None, "nobody is logged in while the node is locked"
+        return self.door.host.node.keys.derived("console-forms/v1")
+
+    def _author(self, form: Form) -> str | None:
+        """The id of whoever was shown a form, by its token; None where it is nobody's, or the node is locked."""
+        if self.door.host is None:
+            return None
+        people = ("", *(one.id for one in self.door.host.part(Members).known()))
+        return next((one for one in people if self.sessions.is_of(form.secret(TOKEN_FIELD), one)), None)
 
     def _show_expired(
         self, request: Request, page: Page, visit: Visit, expired: FormExpired
     ) -> Response | None:
         """What was typed in a form of an earlier session, to whoever sent it, unless another was shown the form."""
         form = expired.form or Form()
-        author = self.sessions.author(form.secret(TOKEN_FIELD))
+        author = self._author(form)
         kept = unsent.of(form, _address(request), page.words) if author in (None, visit.person.id) else None
         return visit.show("unsent.html", expired.http_status, form=kept) if kept else None
 
@@ -241,7 +254,7 @@ class Console:
         """Forget a form that waited for what was now done."""
         token = request.cookies.get(unsent_cookie(request), "")
         if token and request.method == "POST" and done.status_code < 400 and not isinstance(done, NotDone):
-            kept = self.entering.unsent.find(token, visit.person.id)
+            kept = self.entering.waiting(request, visit.person)
             if kept and kept.path == _address(request):
                 self.entering.unsent.drop(token)
                 done.delete_cookie(
@@ -254,7 +267,7 @@ class Console:
         if session is None or self.door.host is None:
             return self.entering.ask(request)
         visit = self._visit(request, session, live=False)
-        kept = self.entering.unsent.find(request.cookies.get(unsent_cookie(request), ""), session.person.id)
+        kept = self.entering.waiting(request, session.person)
         if kept is None:
             return RedirectResponse(CONSOLE_PATH + "/", 303)
         return await run_in_threadpool(visit.show, "unsent.html", form=kept)
@@ -267,7 +280,7 @@ class Console:
             except FreeholdError:
                 return RedirectResponse(CONSOLE_PATH + UNSENT_PATH, 303)
             token = request.cookies.get(unsent_cookie(request), "")
-            if self.entering.unsent.find(token, session.person.id):
+            if self.entering.waiting(request, session.person):
                 self.entering.unsent.drop(token)
             session.say(said("Thrown away. Nothing was sent."))
         return RedirectResponse(CONSOLE_PATH + "/", 303)

@@ -24,7 +24,7 @@ from freehold.shell.web.gate import is_over_tls
 from freehold.shell.web.joining import Joining
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Attempts, Session, Sessions
-from freehold.shell.web.unsent import UnsentForms
+from freehold.shell.web.unsent import Unsent, UnsentForms
 from freehold.vault import passphrases
 from freehold.vault.keystore import WrongPassphrase
 
@@ -150,11 +150,16 @@ class Entering:
         # whoever logs in again is one person in one browser, not two
         self._sessions.end(self.cookie(request))
         token, _ = self._sessions.begin(person, version)
-        if self.unsent.find(request.cookies.get(unsent_cookie(request), ""), person.id):
+        if self.waiting(request, person):
             target = UNSENT_PATH
         answer = RedirectResponse(CONSOLE_PATH + target, 303)
         set_cookie(answer, request, _cookie(request), token)
         return answer
+
+    def waiting(self, request: Request, person: Person) -> Unsent | None:
+        """The form of theirs that waits in this browser."""
+        token = request.cookies.get(unsent_cookie(request), "")
+        return self.unsent.find(token, lambda csrf: self._sessions.is_of(csrf, person.id))
 
     def _look(self, request: Request, form: Form) -> Response:
         """The same page, and what is at the address that was typed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import secrets
 import threading
 import time
@@ -22,23 +24,13 @@ ABSOLUTE_SECONDS = 12 * 3600
 """A session ends after this however much it is used."""
 MAX_SESSIONS = 32
 """Of one person; one more ends their oldest."""
-MAX_ENDED = 256
-"""Sessions that ended, of which it is remembered whose they were."""
 MAX_NAMES = 256
 MAX_IN_ALL, IN_ALL_SECONDS = 30, 300.0
 """Wrong passwords of people, under whatever names, and the time in which they may come."""
 MAX_NOTICES = 5
 FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 300.0
-
-
-MARK = "."
-"""Stands in a cookie before the id of a person; the owner has none."""
-
-
-def whose(cookie: str) -> str:
-    """The id of the person whose session a cookie was of, as it says itself."""
-    return cookie.partition(MARK)[2]
+_KEY = secrets.token_bytes(32)
 
 
 class TooManyAttempts(NotAllowed, code="console.attempts", http_status=429):
@@ -115,28 +107,40 @@ class Session:
 class Sessions:
     """All sessions of one console; ends with the process."""
 
-    def __init__(self, idle_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.idle_seconds, self._clock = idle_seconds, clock
+    def __init__(
+        self,
+        idle_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        key: Callable[[], bytes] = lambda: _KEY,
+    ) -> None:
+        self.idle_seconds, self._clock, self._key = idle_seconds, clock, key
         self._lock = threading.Lock()
         self._sessions: dict[bytes, Session] = {}
-        self._ended: dict[bytes, str] = {}
 
     def begin(self, person: Person = OWNER, version: int = 0) -> tuple[str, Session]:
-        """A new session and the secret of its cookie, which says at its end whose it is."""
-        token, now = f"{secrets.token_urlsafe(32)}{MARK}{person.id}".rstrip(MARK), self._clock()
-        session = Session(secrets.token_urlsafe(32), now, now, person, version)
+        """A new session and the secret of its cookie."""
+        token, now = secrets.token_urlsafe(32), self._clock()
+        session = Session(self._form_token(secrets.token_bytes(16), person.id), now, now, person, version)
         with self._lock:
             doomed = self._stale(now)
             own = [name for name, one in self._sessions.items() if one.person.id == person.id]
             doomed += [self._sessions.pop(name) for name in own[: max(0, len(own) - MAX_SESSIONS + 1)]]
             self._sessions[_name(token)] = session
-        self._end(doomed)
+        _end(doomed)
         return token, session
 
-    def author(self, csrf: str) -> str | None:
-        """The id of whoever was shown a form, by its token; None where that is not known."""
-        with self._lock:
-            return self._ended.get(_name(csrf))
+    def is_of(self, csrf: str, person: str) -> bool:
+        """Whether a form's token was made for the person of that id, also by an earlier process."""
+        try:
+            mark = base64.urlsafe_b64decode(f"{csrf[:100]}=")[:16]
+        except ValueError:
+            return False
+        return hmac.compare_digest(self._form_token(mark, person).encode(), csrf.encode())
+
+    def _form_token(self, mark: bytes, person: str) -> str:
+        """Random, and bound to whom it is for."""
+        bound = hmac.digest(self._key(), mark + person.encode(), "sha256")[:16]
+        return base64.urlsafe_b64encode(mark + bound).decode().rstrip("=")
 
     def find(self, token: str, *, used: bool = True) -> Session | None:
         """The session of a cookie; being found counts as use unless a page only refreshes itself."""
@@ -146,7 +150,7 @@ class Sessions:
             session = self._sessions.get(_name(token))
             if session is not None and used:
                 session.seen_at = now
-        self._end(doomed)
+        _end(doomed)
         return session
 
     def end(self, token: str) -> None:
@@ -160,7 +164,7 @@ class Sessions:
                 name for name, one in self._sessions.items() if person is None or one.person.id == person.id
             ]
             doomed = [self._sessions.pop(name) for name in own]
-        self._end(doomed)
+        _end(doomed)
 
     def each(self) -> list[tuple[bytes, Session]]:
         """Those that go on, under names of their own."""
@@ -171,15 +175,7 @@ class Sessions:
         """End one of `each`."""
         with self._lock:
             session = self._sessions.pop(name, None)
-        self._end([session] if session else [])
-
-    def _end(self, doomed: list[Session]) -> None:
-        with self._lock:
-            for session in doomed:
-                self._ended[_name(session.csrf)] = session.person.id
-            while len(self._ended) > MAX_ENDED:
-                del self._ended[next(iter(self._ended))]
-        _end(doomed)
+        _end([session] if session else [])
 
     def _stale(self, now: float) -> list[Session]:
         old = [name for name, session in self._sessions.items() if self._is_over(session, now)]

@@ -1,7 +1,8 @@
 """Forms that came after their session had ended: what was typed waits, for a while and for its author, to be sent again.
 
-Only what passed the gate is kept, in memory, without secrets, and not for long. A form whose author is not
-known never pushes out one whose author is.
+Only what passed the gate is kept, in memory, without secrets, and not for long. Whose a form is its token says: what
+anybody else sent, and planted in a browser, is shown to nobody. While the node is locked that cannot be read yet; such
+a form never pushes out one that was.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
-from freehold.kernel.web.forms import MAX_FORM_BYTES, Form
+from freehold.kernel.web.forms import MAX_FORM_BYTES, TOKEN_FIELD, Form
 
 MOST = 32
 KEEP_SECONDS = 15 * 60
@@ -35,8 +36,8 @@ class Unsent:
     """Whether something secret has to be typed again."""
     act: str = ""
     """What sending it does, as the trail of acts says it."""
-    author: str | None = None
-    """The id of whoever was shown the form; None where that is not known."""
+    csrf: str = field(default="", repr=False)
+    """The token with which it came."""
 
     @property
     def shown(self) -> list[tuple[str, str]]:
@@ -48,7 +49,7 @@ class Unsent:
         ]
 
 
-def of(form: Form, path: str, act: str = "", author: str | None = None) -> Unsent | None:
+def of(form: Form, path: str, act: str = "") -> Unsent | None:
     """What is worth keeping of a form; None where that is nothing, or too much."""
     fields = tuple(
         (name, value)
@@ -60,7 +61,7 @@ def of(form: Form, path: str, act: str = "", author: str | None = None) -> Unsen
     if size > MAX_FORM_BYTES or not any(value.strip() for _, value in fields):
         return None
     dropped = any(_SECRET.fullmatch(name) and name != "csrf" for name in form.fields)
-    return Unsent(path, fields, form.file_field, dropped, act, author)
+    return Unsent(path, fields, form.file_field, dropped, act, form.secret(TOKEN_FIELD))
 
 
 class UnsentForms:
@@ -71,7 +72,7 @@ class UnsentForms:
         self._kept: dict[bytes, tuple[float, bool, Unsent]] = {}
 
     def keep(self, form: Unsent, *, known: bool) -> str:
-        """The secret under which it is found; `known` of whom this node showed it to. Empty where there is no room."""
+        """The secret under which it is found; `known` where its author is. Empty where there is no room."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._forget_old()
@@ -83,12 +84,12 @@ class UnsentForms:
             self._kept[_name(token)] = (self._clock(), known, form)
         return token
 
-    def find(self, token: str, person: str) -> Unsent | None:
-        """A form, for its author alone; for whoever has the secret where the author is not known."""
+    def find(self, token: str, is_author: Callable[[str], bool]) -> Unsent | None:
+        """A form, for its author alone, as its own token says."""
         with self._lock:
             self._forget_old()
             _, _, form = self._kept.get(_name(token), (0.0, False, None))
-        return form if form and form.author in (None, person) else None
+        return form if form and is_author(form.csrf) else None
 
     def drop(self, token: str) -> None:
         """Forget a form."""
