@@ -67,7 +67,7 @@ def acts(node: Node) -> dict[str, Callable[[], Any]]:
         "receipts, newest 50": lambda: listing.receipts(node, 50),
         "receipts, newest 100": lambda: listing.receipts(node, 100),
         "lineage": lambda: listing.lineage(node, newest.id),
-        "console home: latest uses": lambda: uses.rows(node, {"provider": node.account}, 6),
+        "console home: latest uses": lambda: uses.listed(node, uses.NEWEST_FIRST, together=True),
         "console home: earnings": lambda: earning.overview(node),
         "search, all": lambda: finding.search(node, "", ""),
         "search, a common word": lambda: finding.search(node, big_store.COMMON, ""),

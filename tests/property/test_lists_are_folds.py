@@ -242,10 +242,19 @@ def test_receipts(node: Any) -> None:
     answers = [one for one in every if one.action == "infer"]
     assert uses.newest(node, "infer") == answers[0].id
     assert listing.find_receipt(node, "last") == answers[0].id
-    runs = Counter((one.grant, one.action) for one in every if one.provider == OWN)
-    found = uses.rows(node, {"provider": OWN}, 6)
-    assert [((row.grant, row.action), row.times) for row in found] == list(runs.items())[:6]
-    assert all(row.whole for row in found)
+    runs = Counter((one.grant, one.action) for one in every)
+    newest = uses.listed(node, replace(uses.NEWEST_FIRST, limit=6), together=True).rows
+    found = uses.runs(node, [(use.grant, use.action) for use in newest])
+    # the newest of a run is that which was kept last
+    last = {
+        (one.grant, one.action): one for one in sorted(every, key=lambda one: node.store.position(one.id))
+    }
+    ordered = sorted(
+        last.values(), key=lambda one: (one.issued_at, node.store.position(one.id)), reverse=True
+    )
+    assert [use.id for use in newest] == [one.id for one in ordered[:6]]
+    assert [run.times for run in found.values()] == [runs[key] for key in found]
+    assert all(run.whole for run in found.values())
 
 
 def test_counts(node: Any) -> None:

@@ -143,7 +143,7 @@ def fill_work(store: Store, own: str, count: int, seed: int = 2) -> None:
                 "action": "train", "purpose": None, "max_uses": None, "spend_cap_units": 0, "once_for": "",
                 "asked_at": at, "offer": None, "taken": "", "reason": "not now", "ask_again_at": at,
             }  # fmt: skip
-            asking.keep(tx, f":{number}", wish)
+            asking.keep(tx, own, f":{number}", wish)
             holder, about = draw.choice(others), draw.choice(mine)
             record = {
                 "id": of, "state": draw.choice(("waiting", "refused")) if number < _MOST_WAITING else "refused",
@@ -153,8 +153,9 @@ def fill_work(store: Store, own: str, count: int, seed: int = 2) -> None:
             }  # fmt: skip
             kept = canonical_bytes(record)
             tx.connection.execute(
-                "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?)",
-                (of, holder, record["state"], record["lapses_at"], len(kept), kept),
+                "INSERT INTO requests (id, holder, state, lapses_at, bytes, record, asset, asked_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (of, holder, record["state"], record["lapses_at"], len(kept), kept, about, at),
             )
             claim = Claim(
                 issuer=holder,

@@ -42,11 +42,15 @@ def require_as_it_was(store: Store) -> None:
         listed = connection.execute("SELECT * FROM receipts ORDER BY position").fetchall()
     logged = [e.document for e in store.find("receipt") if store.position(e.document.id) is not None]
     assert len(logged) == 4
+    newest = {
+        (one.grant, one.action): one.id for one in sorted(logged, key=lambda one: store.position(one.id))
+    }
     assert [tuple(row) for row in listed] == [
         (
             store.position(receipt.id), receipt.id, receipt.issued_at, receipt.action,
             receipt.inputs[0] if receipt.inputs else "", receipt.provider, receipt.holder,
             sum(max(line.delta_units, 0) for line in receipt.money), receipt.grant,
+            receipt.id in newest.values(),
         )
         for receipt in logged
     ]  # fmt: skip

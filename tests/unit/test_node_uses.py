@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,6 @@ from freehold.kernel import uses
 from freehold.kernel.databases import opening
 from freehold.kernel.selecting import Wanted
 from freehold.kernel.store import Store
-from freehold.kernel.uses import Filter
 
 PARTIES = ["0x" + f"{number:02x}" * 20 for number in range(1, 5)]
 THINGS = ["0x" + f"{number:02x}" * 32 for number in range(1, 4)]
@@ -63,20 +63,24 @@ def filled(node: Any, number: int) -> list[Receipt]:
     return made
 
 
-def walked(node: Any, wanted: Filter, limit: int) -> list[uses.Use]:
+def walked(node: Any, filters: dict[str, str], limit: int) -> list[uses.Use]:
     """Every page, one after the other."""
+    wanted = replace(
+        uses.NEWEST_FIRST, filters={name: one for name, one in filters.items() if one}, limit=limit
+    )
     found: list[uses.Use] = []
-    before = uses.NEWEST
-    while page := uses.page(node, wanted, before, limit):
-        found += page
-        before = page[-1].place
-    return found
+    while True:
+        page = uses.listed(node, wanted)
+        found += page.rows
+        if not page.next:
+            return found
+        wanted = replace(wanted, after=page.next)
 
 
 def test_pages_together_are_everything_that_fits(node: Any) -> None:
     made = filled(node, 120)
     choices = itertools.product(
-        ["", THINGS[0]], ["", PARTIES[0], PARTIES[2]], ["", "infer"], [0, 1_000 + DAY]
+        ["", THINGS[0]], ["", PARTIES[0], PARTIES[2]], ["", "infer"], ["", str(1_000 + DAY)]
     )
     for asset, who, action, since in choices:
         fitting = [
@@ -85,14 +89,14 @@ def test_pages_together_are_everything_that_fits(node: Any) -> None:
             if asset in ("", one.inputs[0])
             and who in ("", one.provider, one.holder)
             and action in ("", one.action)
-            and one.issued_at >= since
+            and one.issued_at >= int(since or 0)
         ]
-        found = walked(node, Filter(asset, who, action, since), 7)
+        found = walked(node, {"thing": asset, "who": who, "action": action, "since": since}, 7)
         assert [use.id for use in found] == [one.id for one in fitting[::-1]]
-    newest = uses.page(node, Filter(), limit=1)[0]
+    (newest,) = uses.latest(node, 1)
     last = made[-1]
     assert (newest.action, newest.round) == (last.action, last.evidence.get("round"))
-    rounds = [use.round for use in walked(node, Filter(action="train"), 50)]
+    rounds = [use.round for use in walked(node, {"action": "train"}, 50)]
     assert rounds == [one.evidence["round"] for one in made[::-1] if one.action == "train"]
     assert 0 in rounds, "the comparison of rows is a round like the others"
     assert newest.units == sum(max(line.delta_units, 0) for line in last.money)
@@ -109,24 +113,71 @@ def test_choices_counts_and_days(node: Any) -> None:
     assert sum(row[1] for row in uses.spent_by_day(node, 5_000)) == len(paid)
     assert lists.entries(SimpleNamespace(node=node), Wanted(limit=2)).rows[0]["id"] == made[-1].id
     with pytest.raises(InvalidInput):
-        uses.page(node, Filter(), limit=201)
-    with pytest.raises(InvalidInput):
         uses.choices(node, "id; DROP TABLE receipts")
 
 
-@pytest.mark.parametrize(
-    "fixed", [{}, {"asset": THINGS[0]}, {"provider": PARTIES[0]}, {"holder": PARTIES[1]}, {"action": "infer"}]
-)
-def test_a_page_is_read_in_order_from_an_index(tmp_path: Path, fixed: dict[str, str]) -> None:
-    """No whole table is read and nothing is sorted: that is what keeps a page cheap."""
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Any]:
+    """A node whose database says how it goes through its rows."""
     store = Store(opening.for_writing(tmp_path, ""))
-    asked: list[str] = []
-    with store.reading() as connection:
-        connection.set_trace_callback(asked.append)  # type: ignore[attr-defined]
-    uses._rows(SimpleNamespace(store=store), fixed, 0, uses.NEWEST, 50)  # type: ignore[arg-type]
-    with store.reading() as connection:
-        connection.set_trace_callback(None)  # type: ignore[attr-defined]
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + asked[-1]).fetchall()]
+    yield SimpleNamespace(store=store, account=PARTIES[0])
     store.close()
-    assert all(step.startswith("SEARCH") for step in plan), plan
-    assert f"receipts_by_{next(iter(fixed), 'time')}" in plan[0]
+
+
+def plan_of(node: Any, **asked: Any) -> list[str]:
+    """How the database goes through the page of a list."""
+    queries: list[str] = []
+    with node.store.reading() as connection:
+        connection.set_trace_callback(queries.append)
+    uses.listed(node, **asked)
+    with node.store.reading() as connection:
+        connection.set_trace_callback(None)
+        page = next(one for one in queries if "ORDER BY" in one)
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {page}").fetchall()]
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("filters", [{}, {"thing": THINGS[0]}, {"action": "infer"}, {"since": "5"}])
+def test_a_page_is_read_in_order_from_an_index(
+    on_sqlite: Any, filters: dict[str, str], *, together: bool
+) -> None:
+    """No whole table is read and nothing is sorted: that is what keeps a page cheap."""
+    plan = plan_of(on_sqlite, wanted=replace(uses.NEWEST_FIRST, filters=filters), together=together)
+    index = "receipts_newest_by" if together else "receipts_by"
+    column = "asset" if "thing" in filters else "action" if "action" in filters else "time"
+    assert f"INDEX {index}_{column}" in plan[0]
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def test_what_fits_often_is_found_by_time_and_what_fits_seldom_by_its_index(on_sqlite: Any) -> None:
+    filled(on_sqlite, uses.MOST_LOOKED_AT + 200)
+    often = replace(uses.NEWEST_FIRST, filters={"who": PARTIES[0]})
+    assert not any("TEMP B-TREE" in step for step in plan_of(on_sqlite, wanted=often))
+    found = uses.listed(on_sqlite, often)
+    assert (found.total, found.counted) == (None, uses.MOST_LOOKED_AT)
+    seldom = replace(uses.NEWEST_FIRST, filters={"who": PARTIES[1]})
+    assert any("receipts_by_holder" in step for step in plan_of(on_sqlite, wanted=seldom))
+    assert uses.listed(on_sqlite, seldom).total == uses.listed(on_sqlite, replace(seldom, limit=7)).total
+
+
+def test_of_like_uses_the_newest_stands_for_all_and_they_are_counted(node: Any) -> None:
+    made = filled(node, 90)
+    found = uses.listed(node, uses.NEWEST_FIRST, together=True).rows
+    newest = {one.action: one for one in made}
+    assert [use.id for use in found] == [
+        one.id for one in sorted(newest.values(), key=lambda one: one.sequence, reverse=True)
+    ]
+    runs = uses.runs(node, [(use.grant, use.action) for use in found])
+    for action, one in newest.items():
+        of = [each for each in made if each.action == action]
+        assert runs[one.grant, action].times == len(of)
+    # what is kept again, such as with the other side's signature, is no other use
+    with node.store.transaction() as tx:
+        tx.put(Envelope(made[3], ()))
+    assert [use.id for use in uses.listed(node, uses.NEWEST_FIRST, together=True).rows] == [
+        use.id for use in found
+    ]
+    for thing in THINGS:
+        on = [each for each in made if each.inputs[0] == thing]
+        assert uses.total(node, thing)[0] == len(on)
+        assert uses.count(node, thing, "infer")[0] == sum(each.action == "infer" for each in on)

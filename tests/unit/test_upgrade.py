@@ -192,7 +192,7 @@ def test_what_was_kept_under_names_stands_in_tables(upgraded: tuple[Store, Path]
             case ["planned", run]:
                 assert runs.get(node, run, "plan") == record
                 assert runs.get(node, run, "disputed") is None
-                assert runs.disputed(node) == []
+                assert runs.disputed(node, 9) == []
             case ["start" | "agreed" as fact, run]:
                 assert runs.get(node, run, fact) == record
             case ["seen", run, number]:
@@ -237,7 +237,14 @@ def test_what_was_kept_under_names_stands_in_tables(upgraded: tuple[Store, Path]
             case ["wanted", *wish]:
                 assert asking._read(node, ":".join(wish)) == record
                 is_open = record["state"] in ("waiting", "countered", "refused")
-                assert (":".join(wish) in asking._open(node)) == is_open
+                key = ":".join(wish)
+                assert store.rows("SELECT open, state FROM asked WHERE wish = ?", key) == [
+                    (is_open, record["state"])
+                ]
+                own = str(store.rows("SELECT signer FROM documents WHERE id = ?", store.state("party"))[0][0])
+                if is_open:
+                    request = asking.request_id(own, record["asset"], record["nonce"])
+                    assert asking.find(node, request) == (key, record)
             case ["given", run, number]:
                 assert runs.get_round(node, run, int(number), "given") == record
 
@@ -274,7 +281,7 @@ def test_what_a_home_seldom_keeps_is_moved_too(before: Path) -> None:
     assert jobs.begun(node, run, 3) == {"claim": test, "receipts": [job]}
     assert runs.get(node, run, "disputed") == {"contribution": test, "field": "scores"}
     assert runs.get(node, run, "two_histories") == [test, job]
-    assert runs.disputed(node) == []
+    assert runs.disputed(node, 9) == []
     assert node.store.rows("SELECT judge, opened_at FROM runs WHERE run = ?", run) == [("0x12", 8)]
     assert node.store.rows("SELECT * FROM tests_held") == [(test, "0x34", job, run, channel, 5)]
     assert models.untold(node) == [(test, ["0x56"])]

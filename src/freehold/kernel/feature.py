@@ -21,7 +21,7 @@ from freehold.kernel.operation import Bound
 from freehold.kernel.recurring import Piece
 from freehold.kernel.store import Transaction
 from freehold.kernel.web.places import Facet, Head, Search, Section, Tab
-from freehold.kernel.web.visit import Page
+from freehold.kernel.web.visit import Page, Visit
 
 
 class Plan(Protocol):
@@ -174,7 +174,7 @@ class Card:
 
     template: str
     """Of the feature's `templates`; its values are in `card`."""
-    look: Callable[[Host], Any]
+    look: Callable[[Visit], Any]
     place: int
     """Smaller ones stand higher; at Home below 0 across the page, before the columns."""
     page: str = "/"

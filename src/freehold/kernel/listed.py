@@ -141,6 +141,25 @@ def _read(node: Node, ids: Sequence[str]) -> list[Document]:
     return found
 
 
+@dataclass(frozen=True)
+class Brief:
+    """What rows about an asset say of it, without reading its document."""
+
+    name: str
+    owner: str
+    price_units: int
+
+
+def brief(node: Node, asset_id: str) -> Brief:
+    """An asset in brief. Raises `NotFound`."""
+    rows = node.store.rows("SELECT name, owner, price_units FROM assets WHERE id = ?", asset_id)
+    if not rows:
+        raise NotFound(
+            f"no document {asset_id[:80]}", hint="List what is here, or ask the node that made it."
+        )
+    return Brief(*rows[0])
+
+
 def made_of(node: Node, asset_id: str, most: int) -> list[Asset]:
     """Which of this node's newest models, and of the newest of others, were made from an asset."""
     found: list[Asset] = []

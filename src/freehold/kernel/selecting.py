@@ -51,6 +51,8 @@ class Wanted:
     limit: int = PAGE
     back: bool = False
     """The page that ends there, rather than the one that begins there."""
+    counted: bool = True
+    """Whether somebody reads how many rows there are in all."""
 
     def filter(self, name: str) -> str:
         """What was chosen of a filter; empty for everything."""
@@ -115,24 +117,31 @@ class Selection:
         """The same list with one condition more."""
         return replace(self, where=(*self.where, condition), values=(*self.values, *values))
 
+    def searched(self, looked_for: Iterable[str]) -> Selection:
+        """The rows of it that mention all words."""
+        found = self
+        for word in looked_for if self.mentions else ():
+            found = found.only(f"({self.mentions})", *[f"%{like(word)}%"] * self.mentions.count("?"))
+        return found
+
 
 def page(store: Store, selection: Selection, wanted: Wanted) -> Found[tuple[Any, ...]]:
     """One page; newest key first where no known sort is named. Rows come without key and sort value."""
-    chosen = _searched(selection, wanted.words)
+    chosen = selection.searched(wanted.words)
     sort, descending = chosen.sorts.get(wanted.sort), wanted.descending
     if sort is None:
         sort, descending = Sort(chosen.key), True
     name = wanted.sort if wanted.sort in chosen.sorts else ""
     limit = max(1, min(wanted.limit, MOST_ROWS))
-    place = _place(wanted.after, name, sort.kind)
-    back = wanted.back and place is not None
+    at = _place(wanted.after, name, sort.kind)
+    back = wanted.back and at is not None
     down = descending != back
     where, values = [*chosen.where], [*chosen.values]
     by_key = sort.column == chosen.key
-    if place is not None:
+    if at is not None:
         sign = "<" if down else ">"
         where.append(f"{chosen.key} {sign} ?" if by_key else f"({sort.column}, {chosen.key}) {sign} (?, ?)")
-        values += [place[1]] if by_key else [*place]
+        values += [at[1]] if by_key else [*at]
     turn = "DESC" if down else "ASC"
     order = f"{chosen.key} {turn}" if by_key else f"{sort.column} {turn}, {chosen.key} {turn}"
     query = (
@@ -143,13 +152,13 @@ def page(store: Store, selection: Selection, wanted: Wanted) -> Found[tuple[Any,
     more, rows = len(rows) > limit, rows[:limit]
     if back:
         rows = rows[::-1]
-    first, last = (_written(name, row[0], row[1]) for row in (rows[0], rows[-1])) if rows else ("", "")
+    first, last = (place(name, row[0], row[1]) for row in (rows[0], rows[-1])) if rows else ("", "")
     return Found(
         [tuple(row[2:]) for row in rows],
         next=last if (more or back) else "",
         # what fits on its first page is counted already
-        total=len(rows) if place is None and not more else count(store, chosen),
-        previous=first if (more if back else place is not None) else "",
+        total=len(rows) if at is None and not more else count(store, chosen) if wanted.counted else None,
+        previous=first if (more if back else at is not None) else "",
         counted=chosen.counted,
     )
 
@@ -160,14 +169,6 @@ def count(store: Store, selection: Selection) -> int | None:
     query = f"SELECT count(*) FROM (SELECT 1 FROM {selection.source} WHERE {where} LIMIT ?) AS counted"  # noqa: S608
     found = int(store.rows(query, *selection.values, selection.counted + 1)[0][0])
     return found if found <= selection.counted else None
-
-
-def _searched(selection: Selection, looked_for: Iterable[str]) -> Selection:
-    if selection.mentions:
-        for word in looked_for:
-            pattern = f"%{like(word)}%"
-            selection = selection.only(f"({selection.mentions})", *[pattern] * selection.mentions.count("?"))
-    return selection
 
 
 def like(word: str) -> str:
@@ -205,9 +206,9 @@ def among(
         end = min(len(kept), begin + wanted.limit)
     return Found(
         kept[begin:end],
-        next=_written(name, keys[end - 1], end - 1) if end < len(kept) and end > begin else "",
+        next=place(name, keys[end - 1], end - 1) if end < len(kept) and end > begin else "",
         total=len(kept),
-        previous=_written(name, keys[begin], begin) if 0 < begin < len(kept) else "",
+        previous=place(name, keys[begin], begin) if 0 < begin < len(kept) else "",
     )
 
 
@@ -215,7 +216,8 @@ def _mentions(text: str, looked_for: Iterable[str]) -> bool:
     return all(word in text for word in looked_for)
 
 
-def _written(sort: str, value: Any, key: int) -> str:
+def place(sort: str, value: Value, key: int) -> str:
+    """What a page goes on after, that is sorted so: its row of this value and key."""
     packed = json.dumps([sort, value, int(key)], separators=(",", ":"), ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 

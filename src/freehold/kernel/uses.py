@@ -5,11 +5,9 @@ Every question is answered from an index, so a page costs the same at a hundred 
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby, islice
+from dataclasses import dataclass, replace
 from typing import Any
 
 from freehold.core.errors import InvalidInput
@@ -17,28 +15,27 @@ from freehold.kernel import selecting
 from freehold.kernel.node import Node
 from freehold.kernel.selecting import Found, Selection, Sort, Wanted
 
-MAX_PAGE = 200
 MAX_CHOICES = 200
 MOST_LOOKED_AT = 1_000
-"""Receipts that rows of like uses are made of."""
-NEWEST = (2**53, 2**53)
+"""Receipts that a row of like uses is made of, and uses that are counted where they are dear to find."""
+NEWEST_FIRST = Wanted(sort="at", descending=True)
 _AT_ONCE = 500
 _SHOWN = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id"
-_COLUMNS = f"{_SHOWN}, d.complete, d.envelope"
+_NAMED = "IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')"
 # without the documents, which would make searching and counting slow; those of one page are read after it
 _LISTED = Selection(
     _SHOWN,
     "receipts AS r",
     "r.position",
     sorts={"at": Sort("r.issued_at"), "units": Sort("r.units")},
-    mentions="r.asset IN (SELECT id FROM assets WHERE lower(name) LIKE ? ESCAPE '!')"
-    " OR r.provider IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')"
-    " OR r.holder IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')",
+    mentions="r.asset IN (SELECT id FROM assets WHERE lower(name) LIKE ? ESCAPE '!')"  # noqa: S608 - fixed text
+    f" OR r.provider {_NAMED} OR r.holder {_NAMED}",
     counted=10_000,
 )
+_EITHER = "(r.provider = ? OR r.holder = ?)"
 _CHOICES = {
     "thing": "r.asset = ?",
-    "who": "(r.provider = ? OR r.holder = ?)",
+    "who": _EITHER,
     "action": "r.action = ?",
     "since": "r.issued_at >= ?",
 }
@@ -65,68 +62,64 @@ class Use:
     round: int | None
     """Of a training run; 0 is the comparison of rows before the first. None where there is none or it cannot be read."""
 
-    @property
-    def place(self) -> tuple[int, int]:
-        """Where a next page begins."""
-        return self.issued_at, self.position
 
-
-@dataclass(frozen=True)
-class Filter:
-    """Which receipts are wanted; empty means all."""
-
-    asset: str = ""
-    who: str = ""
-    """An account on either side."""
-    action: str = ""
-    since: int = 0
-    """Unix seconds."""
-
-
-def latest(node: Node, limit: int, before: tuple[int, int] = NEWEST) -> list[Use]:
-    """The newest receipts before a place, newest first; more than one page where so many are wanted."""
+def latest(node: Node, limit: int, before: Use | None = None) -> list[Use]:
+    """The newest receipts, those before one, newest first; more than one page where so many are wanted."""
     found: list[Use] = []
-    while len(found) < limit and (
-        more := page(node, Filter(), found[-1].place if found else before, min(MAX_PAGE, limit - len(found)))
-    ):
-        found += more
+    after = selecting.place("at", before.issued_at, before.position) if before else ""
+    while len(found) < limit:
+        wanted = replace(NEWEST_FIRST, after=after, limit=limit - len(found), counted=False)
+        page = listed(node, wanted)
+        found += page.rows
+        after = page.next
+        if not after:
+            break
     return found
 
 
-def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: int = 50) -> list[Use]:
-    """Receipts older than `before` (time, position), newest first. Raises `InvalidInput`: too many at once."""
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInput(f"at most {MAX_PAGE} receipts at once, not {limit:,}", hint="Ask page by page.")
-    sides = ({"provider": wanted.who}, {"holder": wanted.who}) if wanted.who else ({},)
-    fixed = {name: value for name, value in (("asset", wanted.asset), ("action", wanted.action)) if value}
-    found = [_rows(node, {**fixed, **side}, wanted.since, before, limit) for side in sides]
-    merged = heapq.merge(*found, key=lambda use: use.place, reverse=True)
-    # a receipt between a party and itself is found on both sides
-    once = (next(same) for _, same in groupby(merged, key=lambda use: use.id))
-    return list(islice(once, limit))
-
-
-def listed(node: Node, wanted: Wanted, *, runs: Sequence[str] = (), run: str = "") -> Found[Use]:
+def listed(
+    node: Node, wanted: Wanted, *, runs: Sequence[str] = (), run: str = "", together: bool = False
+) -> Found[Use]:
     """A page of uses as somebody filters and searches them: `thing`, `who`, `action`, `since`.
 
-    Of each run, which is what `runs` are actions of, only the newest use stands there; with `run`, a grant, only its own.
+    Of each run, which is what `runs` are actions of, only the newest use stands there; `together`, of each grant and
+    action; with `run`, a grant, only its own.
     """
+    found = _chosen(wanted, runs, run, together=together)
+    if wanted.words or wanted.filter("who"):
+        found = replace(found, counted=MOST_LOOKED_AT)
+        if selecting.count(node.store, found.searched(wanted.words)) is None:
+            # where so many fit, one page of them is found soon by going through time, and sorting all is dear
+            found = replace(
+                found,
+                where=tuple(one.replace(_EITHER, _by_time(_EITHER)) for one in found.where),
+                mentions=_by_time(found.mentions),
+            )
+    page_of = selecting.page(node.store, found, wanted)
+    return page_of.of(_with_documents(node, page_of.rows))
+
+
+def _by_time(condition: str) -> str:
+    """The same condition, for which no index is taken."""
+    for column in ("asset", "provider", "holder"):
+        condition = condition.replace(f"r.{column} ", f"r.{column} || '' ")
+    return condition
+
+
+def _chosen(wanted: Wanted, runs: Sequence[str], run: str, *, together: bool) -> Selection:
     found = _LISTED
     for name, condition in _CHOICES.items():
         if value := wanted.filter(name):
             given: int | str = int(value) if name == "since" else value
             found = found.only(condition, *[given] * condition.count("?"))
     if run:
-        found = found.only("r.grant_id = ?", run)
-    elif runs:
+        return found.only("r.grant_id = ?", run)
+    if together or wanted.filter("action") in runs:
+        return found.only("r.newest")
+    if runs and not wanted.filter("action"):
         names = ", ".join("?" for _ in runs)
-        newest = (
-            "SELECT 1 FROM receipts AS n"
-            " WHERE n.grant_id = r.grant_id AND n.action = r.action AND n.position > r.position"
-        )
-        found = found.only(f"(r.action NOT IN ({names}) OR NOT EXISTS ({newest}))", *runs)
-    page_of = selecting.page(node.store, found, wanted)
-    return page_of.of(_with_documents(node, page_of.rows))
+        return found.only(f"(r.action NOT IN ({names}) OR r.newest)", *runs)
+    return found
 
 
 @dataclass(frozen=True)
@@ -136,18 +129,24 @@ class Run:
     times: int
     units: int
     """Paid for all of them."""
+    whole: bool
+    """False where there are more than were looked at."""
     newest: Sequence[Use]
 
 
-def runs(node: Node, of: Iterable[tuple[str, str]], most: int) -> dict[tuple[str, str], Run]:
+def runs(node: Node, of: Iterable[tuple[str, str]], most: int = 0) -> dict[tuple[str, str], Run]:
     """Runs by (grant, action), with at most so many of the newest uses of each."""
     summed, rows = {}, []
     for grant, action in of:
         where = "r.grant_id = ? AND r.action = ?"
-        times, units = _summed(node, where, grant, action)
-        summed[grant, action] = times, units
+        summing = (
+            "SELECT count(*), coalesce(sum(units), 0) FROM"  # noqa: S608 - fixed text
+            f" (SELECT units FROM receipts AS r WHERE {where} LIMIT ?) AS counted"
+        )
+        ((times, units),) = node.store.rows(summing, grant, action, MOST_LOOKED_AT + 1)
+        summed[grant, action] = min(times, MOST_LOOKED_AT), units, times <= MOST_LOOKED_AT
         query = f"SELECT {_SHOWN} FROM receipts AS r WHERE {where} ORDER BY r.position DESC LIMIT ?"  # noqa: S608
-        rows += node.store.rows(query, grant, action, most) if times > 1 else []
+        rows += node.store.rows(query, grant, action, most) if most and times > 1 else []
     newest: dict[tuple[str, str], list[Use]] = {}
     for use in _with_documents(node, rows):
         newest.setdefault((use.grant, use.action), []).append(use)
@@ -163,16 +162,6 @@ def _with_documents(node: Node, rows: Sequence[tuple[Any, ...]]) -> list[Use]:
         query = f"SELECT id, complete, envelope FROM documents WHERE id IN ({marks})"  # noqa: S608 - only marks
         kept |= {row[0]: tuple(row[1:]) for row in node.store.rows(query, *ids)}
     return [_use((*row, *kept[row[1]])) for row in rows if row[1] in kept]
-
-
-def _rows(node: Node, fixed: dict[str, str], since: int, before: tuple[int, int], limit: int) -> list[Use]:
-    where = "".join(f"r.{name} = ? AND " for name in fixed)
-    query = (
-        f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE {where}"  # noqa: S608
-        " r.issued_at >= ? AND (r.issued_at, r.position) < (?, ?)"
-        " ORDER BY r.issued_at DESC, r.position DESC LIMIT ?"
-    )
-    return [_use(row) for row in node.store.rows(query, *fixed.values(), since, *before, limit)]
 
 
 def _use(row: tuple[Any, ...]) -> Use:
@@ -201,77 +190,51 @@ def choices(node: Node, column: str) -> list[str]:
     return [str(row[0]) for row in node.store.rows(query, MAX_CHOICES)]
 
 
-@dataclass
-class Row:
-    """Uses of the same kind under the same grant, such as a training run's rounds."""
-
-    grant: str
-    action: str
-    asset: str
-    holder: str
-    at: int
-    """When the newest was made."""
-    times: int = 1
-    units: int = 0
-    """Paid for all of them."""
-    whole: bool = True
-    """False where there may be more than were looked at."""
-
-
-def rows(node: Node, wanted: dict[str, str], limit: int) -> list[Row]:
-    """The newest uses by columns of the index, those of one grant and action as one row."""
-    where = "".join(f"{name} = ? AND " for name in wanted if name in _CHOSEN)
-    found = node.store.rows(
-        f"SELECT grant_id, action, asset, holder, issued_at, units FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
-        " ORDER BY issued_at DESC, position DESC LIMIT ?",
-        *wanted.values(),
-        MOST_LOOKED_AT,
-    )
-    made: dict[tuple[str, str], Row] = {}
-    for grant, action, asset, holder, at, units in found:
-        known = made.get((grant, action))
-        if known:
-            known.times += 1
-            known.units += units
-        elif len(made) < limit:
-            made[grant, action] = Row(grant, action, asset, holder, at, units=units)
-    if len(found) == MOST_LOOKED_AT:
-        for row in made.values():
-            row.whole = False
-    return list(made.values())
-
-
 def newest(node: Node, action: str) -> str | None:
     """The id of the newest receipt of an action."""
-    found = _rows(node, {"action": action}, 0, NEWEST, 1)
+    found = listed(node, replace(NEWEST_FIRST, limit=1, filters={"action": action}, counted=False)).rows
     return found[0].id if found else None
 
 
 def under(node: Node, grant_id: str) -> tuple[int, int]:
     """(uses, units paid) by the receipts of a grant that are here."""
-    return _summed(node, "grant_id = ?", grant_id)
+    query = "SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE grant_id = ?"
+    ((receipts, units),) = node.store.rows(query, grant_id)
+    return int(receipts), int(units)
 
 
 def count(node: Node, asset: str, action: str) -> tuple[int, int]:
     """(receipts, units paid) of one action on one asset."""
-    return _summed(node, "asset = ? AND action = ?", asset, action)
+    return _counted(node, "asset = ? AND action = ?", asset, action)
 
 
 def total(node: Node, asset: str) -> tuple[int, int]:
     """(receipts, units paid) on one asset."""
-    return _summed(node, "asset = ?", asset)
+    return _counted(node, "asset = ?", asset)
 
 
-def _summed(node: Node, where: str, *values: str) -> tuple[int, int]:
-    query = f"SELECT count(*), coalesce(sum(units), 0) FROM receipts AS r WHERE {where}"  # noqa: S608 - fixed text
+def _counted(node: Node, where: str, *values: str) -> tuple[int, int]:
+    query = f"SELECT coalesce(sum(receipts), 0), coalesce(sum(units), 0) FROM used WHERE {where}"  # noqa: S608 - fixed text
     ((receipts, units),) = node.store.rows(query, *values)
     return int(receipts), int(units)
 
 
+def has_asked(node: Node, account: str) -> bool:
+    """Whether an account bought an answer."""
+    query = "SELECT 1 FROM receipts WHERE holder = ? AND action = 'infer' LIMIT 1"
+    return bool(node.store.rows(query, account))
+
+
+def by_id(node: Node, ids: Sequence[str]) -> dict[str, Use]:
+    """Those of some receipts that are in this log."""
+    marks = ", ".join("?" * len(ids))
+    query = f"SELECT {_SHOWN} FROM documents JOIN receipts AS r ON r.position = documents.position WHERE documents.id IN ({marks})"  # noqa: S608
+    return {use.id: use for use in _with_documents(node, node.store.rows(query, *ids) if ids else [])}
+
+
 def one(node: Node, receipt_id: str) -> Use | None:
     """A single receipt of this log."""
-    query = f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE d.id = ? AND r.position = d.position"  # noqa: S608
-    return next(map(_use, node.store.rows(query, receipt_id)), None)
+    return by_id(node, [receipt_id]).get(receipt_id)
 
 
 def spent_by_day(node: Node, since: int) -> list[tuple[int, int, int]]:

@@ -76,10 +76,10 @@ def _period() -> Text:
     return said("In the last {n} days", n=DAYS)
 
 
-def look(host: Host) -> dict[str, Any]:
+def look(visit: Visit) -> dict[str, Any]:
     """Home's figures; those of the last time where the network does not answer now."""
-    money = host.part(Ledger).money()
-    return {"money": money, "made": _made(host.node, money)}
+    money = visit.host.part(Ledger).money()
+    return {"money": money, "made": _made(visit.node, money)}
 
 
 def _made(node: Node, money: Money | None) -> Made | None:

@@ -68,7 +68,7 @@ FEATURE = Feature(
             said("Ask a model of somebody else for an answer."),
             "/market",
             said("Look at the market"),
-            lambda host: bool(uses.rows(host.node, {"holder": host.node.account, "action": "infer"}, 1)),
+            lambda host: uses.has_asked(host.node, host.node.account),
         ),
     ),
     answers={OnSale: lambda node, question: rationing.is_on_sale(node, question.model)},

@@ -10,13 +10,15 @@ from typing import Any, NoReturn
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
-from freehold.core.ids import resolve
+from freehold.core.ids import prefix_range, resolve
 from freehold.core.terms import require_within
 from freehold.core.texts import said
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
 from freehold.features.grants.requests import offer_id, offer_row, shown_text
 from freehold.features.grants.wire import AskRow
+from freehold.kernel import listed
+from freehold.kernel.databases.steps import end_of
 from freehold.kernel.feature import Plan, Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -180,13 +182,50 @@ def still_waiting(pending: list[dict[str, Any]]) -> GrantWaiting:
 
 def overview(node: Node) -> list[dict[str, Any]]:
     """Requests of this node that no grant has come of, oldest first."""
-    open_ = [wish for wish in _open(node).values() if wish["state"] != "dropped"]
-    return [_row(node, wish) for wish in sorted(open_, key=lambda one: int(one["asked_at"]))]
+    return _rows(node, "open ORDER BY asked_at, wish")
+
+
+def newest(node: Node, most: int) -> list[dict[str, Any]]:
+    """The newest of them, the newest first."""
+    return _rows(node, "open ORDER BY asked_at DESC LIMIT ?", most)
+
+
+def about(node: Node, asset: str, most: int) -> list[dict[str, Any]]:
+    """The newest of them on an asset, the newest first."""
+    return _rows(node, "open AND asset = ? ORDER BY asked_at DESC LIMIT ?", asset, most)
+
+
+def answered(node: Node, most: int) -> list[dict[str, Any]]:
+    """Those whose owner said something: offers first, then what waits for payment, then refusals; the newest of each."""
+    found: list[dict[str, Any]] = []
+    for state in ("countered", "agreed", "refused"):
+        found += _rows(node, "state = ? ORDER BY asked_at DESC LIMIT ?", state, most - len(found))
+    return found
+
+
+def count_open(node: Node) -> int:
+    """How many of them there are."""
+    return int(node.store.rows("SELECT count(*) FROM asked WHERE open")[0][0])
+
+
+def is_open(node: Node, once_for: str) -> bool:
+    """Whether one of those that were made for something is open."""
+    query = "SELECT 1 FROM asked WHERE open AND wish >= ? AND wish < ? LIMIT 1"
+    return bool(node.store.rows(query, f"{once_for}:", end_of(f"{once_for}:")))
+
+
+def one(node: Node, request: str) -> dict[str, Any] | None:
+    """One of them by its id; None where it is not open."""
+    return next(iter(_rows(node, "open AND request = ?", request)), None)
 
 
 def find(node: Node, prefix: str) -> tuple[str, dict[str, Any]]:
     """(key, record) of a request this node made, by its shortened id. Raises NotFound, Ambiguous."""
-    known = {_request_id(node, wish): (key, wish) for key, wish in _open(node).items()}
+    rows = node.store.rows(
+        "SELECT request, wish, record FROM asked WHERE open AND request >= ? AND request < ? ORDER BY request LIMIT 1000",
+        *prefix_range(prefix),
+    )
+    known = {str(request): (str(key), json.loads(wish)) for request, key, wish in rows}
     return known[resolve(prefix, known, "request")]
 
 
@@ -221,7 +260,7 @@ def drop(node: Node, prefix: str) -> dict[str, Any]:
     dropped = {**wish, "state": "dropped", "offer": None, "taken": ""}
     with node.store.transaction() as tx:
         if wish["once_for"]:
-            keep(tx, key, dropped)
+            keep(tx, node.account, key, dropped)
         else:
             forget(tx, key)
     return _row(node, dropped)
@@ -229,7 +268,8 @@ def drop(node: Node, prefix: str) -> dict[str, Any]:
 
 def unanswered(node: Node) -> dict[str, dict[str, Any]]:
     """Requests, by their keys, to which an owner may say something else by now."""
-    return {key: wish for key, wish in _open(node).items() if wish["state"] in ("waiting", "countered")}
+    rows = node.store.rows("SELECT wish, record FROM asked WHERE state IN ('waiting', 'countered')")
+    return {str(key): json.loads(wish) for key, wish in rows}
 
 
 def state_of(node: Node, key: str) -> str:
@@ -243,10 +283,10 @@ def agreed(node: Node, key: str) -> None:
     with node.store.transaction() as tx:
         wish = _read(node, key)
         if wish and wish["state"] in ("waiting", "countered", "refused"):
-            keep(tx, key, {**wish, "state": "agreed", "offer": None})
+            keep(tx, node.account, key, {**wish, "state": "agreed", "offer": None})
 
 
-def one(node: Node, key: str) -> dict[str, Any]:
+def require(node: Node, key: str) -> dict[str, Any]:
     """A request by its key. Raises NotFound."""
     wish = _read(node, key)
     if wish is None:
@@ -254,9 +294,9 @@ def one(node: Node, key: str) -> dict[str, Any]:
     return wish
 
 
-def _open(node: Node) -> dict[str, dict[str, Any]]:
-    rows = node.store.rows("SELECT wish, record FROM asked WHERE open ORDER BY wish")
-    return {str(key): json.loads(wish) for key, wish in rows}
+def _rows(node: Node, chosen: str, *values: Any) -> list[dict[str, Any]]:
+    rows = node.store.rows(f"SELECT record FROM asked WHERE {chosen}", *values)  # noqa: S608 - fixed text
+    return [_row(node, json.loads(record)) for (record,) in rows]
 
 
 def _read(node: Node, key: str) -> dict[str, Any] | None:
@@ -264,13 +304,16 @@ def _read(node: Node, key: str) -> dict[str, Any] | None:
     return json.loads(rows[0][0]) if rows else None
 
 
-def keep(tx: Transaction, key: str, wish: dict[str, Any]) -> None:
-    """Write a wish as it stands; one that waits for its owner, or was refused, is listed."""
+def keep(tx: Transaction, account: str, key: str, wish: dict[str, Any]) -> None:
+    """Write a wish of this account as it stands; one that waits for its owner, or was refused, is listed."""
     tx.connection.execute(
-        "INSERT INTO asked VALUES (?, ?, ?) ON CONFLICT (wish) DO UPDATE"
-        " SET open = excluded.open, record = excluded.record",
-        (key, wish["state"] not in ("asked", "dropped"), canonical_bytes(wish)),
-    )
+        "INSERT INTO asked (wish, open, record, request, asset, state, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (wish) DO UPDATE SET open = excluded.open, record = excluded.record, state = excluded.state",
+        (
+            key, wish["state"] not in ("asked", "dropped"), canonical_bytes(wish),
+            request_id(account, wish["asset"], wish["nonce"]), wish["asset"], wish["state"], wish["asked_at"],
+        ),
+    )  # fmt: skip
 
 
 def forget(tx: Transaction, key: str) -> None:
@@ -280,7 +323,7 @@ def forget(tx: Transaction, key: str) -> None:
 
 def _keep(node: Node, key: str, wish: dict[str, Any]) -> dict[str, Any]:
     with node.store.transaction() as tx:
-        keep(tx, key, wish)
+        keep(tx, node.account, key, wish)
     return wish
 
 
@@ -306,14 +349,14 @@ def _readable(text: Any) -> str:
 
 
 def _row(node: Node, wish: dict[str, Any]) -> dict[str, Any]:
-    asset, offer, cap = node.asset(wish["asset"]), wish["offer"], wish["spend_cap_units"]
+    asset, offer, cap = listed.brief(node, wish["asset"]), wish["offer"], wish["spend_cap_units"]
     return {
         **alike(AskRow, wish),
         "id": _request_id(node, wish),
         "asset_name": asset.name,
         "owner": asset.owner,
         "owner_name": known_as(node, asset.owner),
-        "price_units": asset.terms.price_units,
+        "price_units": asset.price_units,
         "job": wish["once_for"],
         "offer": offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
     }

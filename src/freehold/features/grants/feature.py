@@ -75,7 +75,7 @@ def _remind(host: Host) -> Iterator[Reminder]:
         text = said("{who} asks to use {what}.", who=row["holder_name"], what=row["asset_name"])
         key = f"request:{row['id']}"
         yield Reminder(text, f"/requests/{row['id']}", said("Decide"), key, "request", row["asked_at"])
-    for asked in asking.overview(host.node):
+    for asked in asking.answered(host.node, MOST_REMINDED):
         yield from _answered(asked)
 
 

@@ -142,7 +142,7 @@ def _obtain(
         pending.befriend(tx, asset.owner)
         tx.put(envelope)
         if wish["once_for"]:
-            asking.keep(tx, key, {**wish, "state": "asked"})
+            asking.keep(tx, node.account, key, {**wish, "state": "asked"})
         else:
             asking.forget(tx, key)
     return grant
@@ -216,7 +216,7 @@ def ask_again(host: Host, key: str) -> None:
     Raises GrantWaiting, GrantCountered, GrantRefused: so it says. PeerUnreachable.
     """
     node = host.node
-    wish = asking.one(node, key)
+    wish = asking.require(node, key)
     wanted = {name: wish[name] for name in ("purpose", "max_uses", "spend_cap_units", "once_for")}
     plan = asking.ordered(node, wish["once_for"]).plan
     grant = obtain(
@@ -318,7 +318,7 @@ def _buy(
     paying = {"grant": answer["grant"], "offer_signature": answer["offer_signature"], "until": valid[1]}
     wish = {**wish, "paying": paying}
     with node.store.transaction() as tx:
-        asking.keep(tx, key, wish)
+        asking.keep(tx, node.account, key, wish)
     payment = receive_digest(node.token_domain, node.account, market, offer.price_units, valid, offer_hash)
     node.send(
         "Market",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -18,9 +18,10 @@ from freehold.core.ids import prefix_range, resolve, sha256_hex
 from freehold.core.texts import said
 from freehold.features.grants.issuing import parse_terms, planned, total_units
 from freehold.features.grants.wire import OfferRow, RequestRow
-from freehold.kernel import pending
+from freehold.kernel import listed, pending, selecting
 from freehold.kernel.feature import Plans
 from freehold.kernel.node import Node
+from freehold.kernel.selecting import Found, Selection, Sort, Wanted
 from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 
@@ -33,6 +34,9 @@ MAX_BYTES, MAX_BYTES_PER_PEER = 16_000_000, 512_000
 LAPSE_SECONDS = 14 * 86_400
 """How long a request or an offer stays open, and a decided one is listed."""
 MAX_TEXT = 300
+_DECIDED = Selection(
+    "record", "requests", "rowid", ("state <> 'waiting'",), sorts={"asked": Sort("asked_at")}
+)
 
 
 class TooManyRequests(NotAllowed, code="request.too_many", http_status=429):
@@ -77,6 +81,27 @@ def overview(node: Node) -> list[dict[str, Any]]:
     found = (json.loads(kept) for (kept,) in rows)
     describe = describing(node)
     return [row(node, one, describe) for one in sorted(found, key=lambda one: (one["asked_at"], one["id"]))]
+
+
+def decided(node: Node, wanted: Wanted) -> Found[dict[str, Any]]:
+    """Those that this owner said something to, the newest first."""
+    lately = replace(wanted, sort="asked", descending=True)
+    found = selecting.page(node.store, _DECIDED.only("lapses_at > ?", node.now()), lately)
+    describe = describing(node)
+    return found.map(lambda one: row(node, json.loads(one[0]), describe))
+
+
+def about(node: Node, asset: str, most: int) -> list[dict[str, Any]]:
+    """Those on an asset that are open, oldest first."""
+    rows = node.store.rows(
+        "SELECT record FROM requests WHERE asset = ? AND state IN ('waiting', 'countered') AND lapses_at > ?"
+        " ORDER BY rowid LIMIT ?",
+        asset,
+        node.now(),
+        most,
+    )
+    describe = describing(node)
+    return [row(node, json.loads(kept), describe) for (kept,) in rows]
 
 
 def waiting(node: Node, limit: int) -> list[dict[str, Any]]:
@@ -172,10 +197,15 @@ def keep(node: Node, tx: Transaction, record: dict[str, Any], seconds: int) -> N
     kept = canonical_bytes(record)
     tx.connection.execute("DELETE FROM requests WHERE lapses_at <= ?", (node.now(),))
     tx.connection.execute(
-        "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
+        "INSERT INTO requests (id, holder, state, lapses_at, bytes, record, asset, asked_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
         " lapses_at = excluded.lapses_at, bytes = excluded.bytes, record = excluded.record",
-        (record["id"], record["holder"], record["state"], record["lapses_at"], len(kept), kept),
-    )
+        (
+            record["id"], record["holder"], record["state"], record["lapses_at"], len(kept), kept,
+            record["asset"], record["asked_at"],
+        ),
+    )  # fmt: skip
 
 
 def forget(tx: Transaction, request_id: str) -> None:
@@ -209,7 +239,7 @@ def row(node: Node, record: dict[str, Any], describe: Describe | None = None) ->
     terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
     return {
         **alike(RequestRow, terms, record),
-        "asset_name": node.asset(record["asset"]).name,
+        "asset_name": listed.brief(node, record["asset"]).name,
         "total_units": total_units(terms, cap),
         "offer": offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
         "training": (describe or describing(node))(record),

@@ -28,15 +28,14 @@ def find_receipt(node: Node, text: str) -> str:
 
 def receipts(node: Node, limit: int, before: str = "") -> dict[str, Any]:
     """The newest receipts in which this party is on either side, oldest first; older ones with `before`."""
-    anchored, place = logbook.anchored_if_known(node), uses.NEWEST
+    anchored, oldest = logbook.anchored_if_known(node), None
     if before:
         oldest = uses.one(node, find_receipt(node, before))
         if oldest is None:
             raise NotFound(
                 said("that receipt is not in this node's log"), hint=said("Name one that is listed.")
             )
-        place = oldest.place
-    newest = uses.latest(node, limit + 1, place)
+    newest = uses.latest(node, limit + 1, oldest)
     found = [
         {
             **alike(ReceiptRow, use),

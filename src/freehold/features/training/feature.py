@@ -28,6 +28,8 @@ from freehold.kernel.recurring import Piece
 from freehold.kernel.web.places import Place, Tab
 
 RETRY_SECONDS = 2.0
+MOST_REMINDED = 100
+"""Things of one kind that the inbox shows one by one."""
 Body = dict[str, Any]
 
 
@@ -40,12 +42,12 @@ def _recurring(host: Host) -> tuple[Piece, ...]:
 
 
 def _news(host: Host) -> object:
-    return [(job["id"], job["step"], job["round"], job["running"]) for job in host.part(Jobs).overview()]
+    # one that ends leaves the list
+    return [(job["id"], job["step"], job["round"], job["running"]) for job in host.part(Jobs).going_on()]
 
 
 def _states(host: Host) -> dict[tuple[str, ...], float]:
-    states = [job["state"] for job in host.part(Retries).overview()]
-    return {(state,): states.count(state) for state in ("running", "waiting", "stopped", "done")}
+    return {(state,): count for state, count in host.part(Retries).counted().items()}
 
 
 def _resume(host: Host, asked: wire.ResumeJob) -> dict[str, Any]:
@@ -75,18 +77,22 @@ def _ordered(node: Node, question: WhatFor) -> Ordered | None:
 
 def _remind(host: Host) -> Iterator[Reminder]:
     """Disputes, and jobs that need a word."""
-    yield from jobs.to_look_at(host.node)
-    for job in host.part(Jobs).overview():
-        text, state = None, job["step"]
-        if job["error"]:
-            why, state = readable(host.node, job["error"]["title"]), job["error"]["code"]
-            text = said("Training of {what} stands still: {why}.", what=job["name"], why=why)
-        elif job["step"] == "withheld":
+    yield from jobs.to_look_at(host.node, MOST_REMINDED)
+    still = host.part(Jobs).standing_still(MOST_REMINDED)
+    for job in still:
+        why = readable(host.node, job["error"]["title"])
+        text = said("Training of {what} stands still: {why}.", what=job["name"], why=why)
+        yield _about(job["id"], text, job["error"]["code"])
+    for job_id, name in kept.withheld(host.node, MOST_REMINDED):
+        if not any(job["id"] == job_id for job in still):
             text = said(
-                "{what} is trained and held back. Look at its scores before it is released.", what=job["name"]
+                "{what} is trained and held back. Look at its scores before it is released.", what=name
             )
-        if text:
-            yield Reminder(text, f"/jobs/{job['id']}", said("Look"), f"job:{job['id']}:{state}", "job")
+            yield _about(job_id, text, "withheld")
+
+
+def _about(job_id: str, text: str, state: str) -> Reminder:
+    return Reminder(text, f"/jobs/{job_id}", said("Look"), f"job:{job_id}:{state}", "job")
 
 
 def _lender(answer: Callable[[Lender, str, Body], Body]) -> Callable[[Host, str, Body], Body]:

@@ -211,8 +211,17 @@ class Jobs:
 
     def overview(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""
-        ordered = sorted(kept.jobs(self._node).values(), key=lambda job: int(job["started_at"]))
-        return [self.get(job["id"]) for job in ordered]
+        return [self.get(one) for one in kept.in_order(self._node)]
+
+    def going_on(self) -> list[dict[str, Any]]:
+        """Jobs that have not ended."""
+        return [self.get(one) for one in kept.going_on(self._node)]
+
+    def standing_still(self, most: int) -> list[dict[str, Any]]:
+        """Jobs that stopped for a reason since this process began."""
+        with self._lock:
+            failed = [job_id for job_id, live in self._progress.items() if live.get("error")]
+        return [job for job in map(self.get, failed[-most:]) if job["error"]]
 
     def stop(self) -> None:
         """Let steps in flight end; they resume at the next start."""

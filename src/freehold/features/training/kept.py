@@ -15,11 +15,16 @@ from freehold.core.ids import prefix_range, resolve
 from freehold.core.texts import said
 from freehold.features.models import kept as models
 from freehold.features.training.rules.record import Round, RunPlan, parse_round
-from freehold.features.training.tables import ENDED
+from freehold.features.training.tables import ENDED, words
+from freehold.kernel import selecting
 from freehold.kernel.node import Node
+from freehold.kernel.selecting import Found, Selection, Wanted
 from freehold.kernel.store import Transaction
 
 _MOST = "most:"
+STATES = {"going": "step <> 'done'", "ended": "step = 'done'"}
+"""How a list tells jobs apart, and when that is so."""
+_LIST = Selection("id", "jobs", "number", mentions="words LIKE ? ESCAPE '!'")
 Job = dict[str, Any]
 
 
@@ -50,10 +55,28 @@ def jobs(node: Node) -> dict[str, Job]:
     return _read(node.store.rows("SELECT id, record FROM jobs ORDER BY id"))
 
 
-def newest(node: Node) -> list[Job]:
-    """Every job with its id, the newest first."""
-    found = [{**one, "id": job_id} for job_id, one in jobs(node).items()]
-    return sorted(found, key=lambda one: int(one["started_at"]), reverse=True)
+def listed(node: Node, wanted: Wanted) -> Found[str]:
+    """Ids of jobs, the newest first; `state` is `going` or `ended`."""
+    chosen = _LIST.only(STATES[state]) if (state := wanted.filter("state")) in STATES else _LIST
+    return selecting.page(node.store, chosen, wanted).map(lambda row: str(row[0]))
+
+
+def in_order(node: Node) -> list[str]:
+    """Ids of all jobs, oldest first."""
+    return [str(row[0]) for row in node.store.rows("SELECT id FROM jobs ORDER BY number")]
+
+
+def withheld(node: Node, most: int) -> list[tuple[str, str]]:
+    """(id, name) of the newest jobs whose model is held back."""
+    rows = node.store.rows(
+        "SELECT id, record FROM jobs WHERE step = 'withheld' ORDER BY number DESC LIMIT ?", most
+    )
+    return [(job_id, str(one["name"])) for job_id, one in _read(rows).items()]
+
+
+def count_ended(node: Node) -> int:
+    """How many jobs go on only by their owner's word."""
+    return int(node.store.rows("SELECT count(*) FROM jobs WHERE step IN (?, ?)", *ENDED)[0][0])
 
 
 def going_on(node: Node) -> dict[str, Job]:
@@ -68,10 +91,19 @@ def job_of(node: Node, model_id: str) -> Job | None:
 
 def keep(tx: Transaction, job_id: str, as_it_stands: Job) -> None:
     """Write a job."""
+    at = as_it_stands["step"]
     tx.connection.execute(
-        "INSERT INTO jobs VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
-        " SET ended = excluded.ended, record = excluded.record",
-        (job_id, as_it_stands["step"] in ENDED, False, canonical_bytes(as_it_stands)),
+        "INSERT INTO jobs (id, ended, held, record, number, step, words)"
+        " VALUES (?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM jobs), ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET ended = excluded.ended, record = excluded.record, step = excluded.step, words = excluded.words",
+        (
+            job_id,
+            at in ENDED,
+            False,
+            canonical_bytes(as_it_stands),
+            at,
+            words(str(as_it_stands.get("name", ""))),
+        ),
     )
 
 

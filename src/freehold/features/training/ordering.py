@@ -83,9 +83,8 @@ def _wanted(order: Order) -> dict[str, Any]:
 def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:
     """The id of a job of the same order whose owners have not all agreed yet; else empty."""
     as_bytes = tables.canonical_bytes
-    for job_id in sorted({row["job"] for row in asking.overview(node) if row["job"]}):
-        job = kept.job(node, job_id)
-        if not job or job["step"] != "grants" or job.get("order") != wanted:
+    for job_id, job in kept.going_on(node).items():
+        if job["step"] != "grants" or job.get("order") != wanted or not asking.is_open(node, job_id):
             continue
         if table is None or as_bytes(open_table(node, job_id)[0]) == as_bytes(table):
             return str(job_id)

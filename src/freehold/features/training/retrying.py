@@ -7,6 +7,7 @@ few times, each pause twice as long as the last. After that a job waits for its 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,14 @@ class Retries:
     def overview(self) -> list[dict[str, Any]]:
         """Every job: id, name, state (running, waiting, stopped, done), attempts, last error, next try."""
         return [self._shown(job) for job in self._jobs.overview()]
+
+    def counted(self) -> dict[str, int]:
+        """How many jobs are in each of those states."""
+        states = Counter(self._shown(job)["state"] for job in self._jobs.going_on())
+        return {
+            **{name: states[name] for name in ("running", "waiting", "stopped")},
+            "done": kept.count_ended(self._node),
+        }
 
     def _shown(self, job: dict[str, Any]) -> dict[str, Any]:
         with self._lock:

@@ -43,13 +43,14 @@ def opened_to(tx: Transaction, run: str, judge: str, at: int) -> None:
     tx.connection.execute("UPDATE runs SET judge = ?, opened_at = ? WHERE run = ?", (judge, at, run))
 
 
-def disputed(node: Node) -> list[str]:
-    """Runs with a dispute that their owner has not put aside."""
+def disputed(node: Node, most: int) -> list[str]:
+    """Runs with a dispute that their owner has not put aside, so many of them."""
     return [
         str(row[0])
         for row in node.store.rows(
             "SELECT run FROM runs WHERE (disputed IS NOT NULL OR two_histories IS NOT NULL) AND NOT put_aside"
-            " ORDER BY two_histories IS NOT NULL, run"
+            " ORDER BY run LIMIT ?",
+            most,
         )
     ]
 

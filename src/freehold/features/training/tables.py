@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
@@ -80,6 +83,34 @@ def _fill_rounds_followed(connection: Connection) -> None:
             )
 
 
+def _fill_listed(connection: Connection) -> None:
+    found = []
+    for job, kept in connection.execute("SELECT id, record FROM jobs ORDER BY id").fetchall():
+        # one that cannot be read was never shown either
+        with suppress(ValueError, LookupError, TypeError, AttributeError):
+            record = json.loads(kept)
+            found.append(
+                (int(record.get("started_at", 0)), str(job), str(record["step"]), str(record.get("name", "")))
+            )
+    for number, (_, job, at, name) in enumerate(sorted(found), start=1):
+        connection.execute(
+            "UPDATE jobs SET number = ?, step = ?, words = ? WHERE id = ?", (number, at, words(name), job)
+        )
+
+
+def words(name: str) -> str:
+    """What a search of jobs looks through."""
+    return name.replace("\0", "").lower()
+
+
+_LISTED = (
+    "ALTER TABLE jobs ADD COLUMN number BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE jobs ADD COLUMN step TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE jobs ADD COLUMN words TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX jobs_by_number ON jobs (number)",
+    "CREATE INDEX jobs_by_step ON jobs (step, number)",
+    "CREATE INDEX jobs_undone ON jobs (number) WHERE step <> 'done'",
+)
 STEPS = (
     step(
         "jobs, rounds and runs",
@@ -105,5 +136,9 @@ STEPS = (
 ) WITHOUT ROWID""",
         "CREATE INDEX tests_held_by_time ON tests_held (at, test)",
         fill=_fill,
+    ),
+    replace(
+        step("jobs as a list", *_LISTED, fill=_fill_listed),
+        postgresql=tuple(one.replace("TEXT", 'TEXT COLLATE "C"') for one in _LISTED),
     ),
 )

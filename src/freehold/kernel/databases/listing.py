@@ -39,13 +39,24 @@ def put(connection: Connection, document: Document, *, public: bool, position: i
 def _put_receipt(connection: Connection, receipt: Receipt, position: int) -> None:
     asset = receipt.inputs[0] if receipt.inputs else ""
     units = sum(max(line.delta_units, 0) for line in receipt.money)
-    connection.execute(
-        "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING",
+    kept = connection.execute(
+        "INSERT INTO receipts (position, id, issued_at, action, asset, provider, holder, units, grant_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING",
         (
             position, receipt.id, receipt.issued_at, receipt.action, asset,
             receipt.provider, receipt.holder, units, receipt.grant,
         ),
     )  # fmt: skip
+    if kept.rowcount == 1:
+        connection.execute(
+            "UPDATE receipts SET newest = ? WHERE grant_id = ? AND action = ? AND newest AND position < ?",
+            (False, receipt.grant, receipt.action, position),
+        )
+        connection.execute(
+            "INSERT INTO used VALUES (?, ?, 1, ?) ON CONFLICT (asset, action)"
+            " DO UPDATE SET receipts = used.receipts + 1, units = used.units + excluded.units",
+            (asset, receipt.action, units),
+        )
 
 
 def _put_asset(connection: Connection, asset: Asset, *, public: bool) -> None:

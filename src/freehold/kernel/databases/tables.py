@@ -260,4 +260,21 @@ STEPS = (
         "CREATE INDEX receipts_of_run ON receipts (grant_id, action, position, units)",
         "DROP INDEX receipts_by_grant",
     ),
+    step(
+        "the newest use of each run, and uses counted",
+        "ALTER TABLE receipts ADD COLUMN newest BOOLEAN NOT NULL DEFAULT TRUE",
+        "UPDATE receipts SET newest = NOT EXISTS (SELECT 1 FROM receipts AS later WHERE later.grant_id = receipts.grant_id"
+        " AND later.action = receipts.action AND later.position > receipts.position)",
+        "CREATE INDEX receipts_newest_of_run ON receipts (grant_id, action) WHERE newest",
+        "CREATE INDEX receipts_newest_by_time ON receipts (issued_at, position) WHERE newest",
+        *(
+            f"CREATE INDEX receipts_newest_by_{column} ON receipts ({column}, issued_at, position) WHERE newest"
+            for column in ("asset", "action")
+        ),
+        """CREATE TABLE used (
+  asset TEXT NOT NULL, action TEXT NOT NULL, receipts INTEGER NOT NULL, units INTEGER NOT NULL,
+  PRIMARY KEY (asset, action)
+) WITHOUT ROWID""",
+        "INSERT INTO used SELECT asset, action, count(*), sum(units) FROM receipts GROUP BY asset, action",
+    ),
 )

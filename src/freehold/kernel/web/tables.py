@@ -205,7 +205,7 @@ class Table:
 
     def file(self, wanted: Wanted) -> Response:
         """All rows that fit, as CSV."""
-        pages = self._pages(replace(wanted, after="", back=False, limit=MOST_ROWS))
+        pages = self._pages(replace(wanted, after="", back=False, limit=MOST_ROWS, counted=False))
         # what cannot be read is a page that says so, not half a file
         first = next(pages)
         day = datetime.now(UTC).strftime("%Y-%m-%d")

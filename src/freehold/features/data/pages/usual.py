@@ -9,7 +9,6 @@ from starlette.responses import Response
 from freehold.core.texts import said
 from freehold.features.data import licence, wire
 from freehold.features.data.pages.publish import NUMBERS
-from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.web.typed import amount
 from freehold.kernel.web.visit import Undo, Visit, acts
@@ -17,9 +16,9 @@ from freehold.kernel.web.visit import Undo, Visit, acts
 PATH = "/settings/usual"
 
 
-def card(host: Host) -> dict[str, str]:
+def card(visit: Visit) -> dict[str, str]:
     """What the form says now, as its reader types it."""
-    return _form(host.node)
+    return _form(visit.node)
 
 
 def _form(node: Node) -> dict[str, str]:

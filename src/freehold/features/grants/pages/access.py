@@ -122,12 +122,8 @@ def _people(visit: Visit, asset: Asset) -> dict[str, Any]:
 
 def _asking(visit: Visit, asset: Asset) -> dict[str, Any] | None:
     """Requests on it that wait."""
-    rows = [
-        row
-        for row in requests.overview(visit.node)
-        if row["asset"] == asset.id and row["state"] in ("waiting", "countered")
-    ]
-    return {"rows": rows[:MOST_PEOPLE]} if rows else None
+    rows = requests.about(visit.node, asset.id, MOST_PEOPLE)
+    return {"rows": rows} if rows else None
 
 
 def _held(visit: Visit, asset: Asset) -> dict[str, Any]:
@@ -136,7 +132,7 @@ def _held(visit: Visit, asset: Asset) -> dict[str, Any]:
     found = listed.grants(node, holder=node.account, asset=asset.id, limit=MOST_HELD)
     return {
         "held": [granting.describe(node, one) for one in found],
-        "asked": [row for row in asking.overview(node) if row["asset"] == asset.id],
+        "asked": asking.about(node, asset.id, MOST_HELD),
         "now": node.now(),
         "asks": finding.describe(node, asset)["approval"] == "ask",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -15,33 +16,64 @@ from freehold.features.data.wire import MOST_DAYS
 from freehold.features.grants import asking, consent, granting, requests, wire
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
-from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.tables import Column, Link, Table, Tag, moment
 from freehold.kernel.web.typed import amount
 from freehold.kernel.web.visit import Answered, Visit, acts, shows
-from freehold.kernel.web.words import problem
+from freehold.kernel.web.words import named, problem
 
 OPEN = ("waiting", "countered")
 INBOX = "/inbox"
 MOST = 100
 """Requests of one page, and that one form decides."""
-MOST_DECIDED = 50
 MOST_SAID = 3
 """Of what could not be decided, so many are said one by one."""
 
 
-def part(host: Host) -> dict[str, Any] | None:
+STATES = {
+    "accepted": Tag(said("accepted"), "good"),
+    "refused": Tag(said("refused"), "bad"),
+    "countered": Tag(said("your offer is out"), "warn"),
+}
+
+
+def part(visit: Visit) -> dict[str, Any] | None:
     """What the inbox shows: what waits, what was decided, what I asked for; None where there is nothing."""
-    node = host.node
-    waiting, asked = requests.waiting(node, MOST), asking.overview(node)
-    decided = [row for row in requests.overview(node)[::-1] if row["state"] != "waiting"][:MOST_DECIDED]
-    if not (waiting or asked or decided):
+    node = visit.node
+    waiting, asked = requests.waiting(node, MOST), asking.newest(node, MOST)
+    decided = Table(
+        said("Decided lately"),
+        (
+            Column("holder_name", said("Who"), lambda row: named(row["holder_name"], 50)),
+            Column(
+                "asset_name",
+                said("What"),
+                lambda row: Link(f"/requests/{row['id']}", row["asset_name"]),
+                csv=lambda row: row["asset_name"],
+            ),
+            Column("asked_at", said("Asked"), "when", csv=lambda row: moment(row["asked_at"])),
+            Column(
+                "state",
+                said("State"),
+                lambda row: STATES[row["state"]],
+                csv=lambda row: STATES[row["state"]].word,
+            ),
+        ),
+        partial(requests.decided, node),
+        prefix="decided",
+    ).shown(visit)
+    if not (waiting or asked or decided.found.rows):
         return None
-    more = max(0, requests.count_waiting(node) - len(waiting))
-    return {"waiting": waiting, "more": more, "decided": decided, "asked": asked}
+    return {
+        "waiting": waiting,
+        "more": max(0, requests.count_waiting(node) - len(waiting)),
+        "decided": decided,
+        "asked": asked,
+        "more_asked": max(0, asking.count_open(node) - len(asked)),
+    }
 
 
 def decide_all(visit: Visit) -> Response:
@@ -248,16 +280,16 @@ def drop(visit: Visit) -> Response:
 
 
 def _asked(visit: Visit) -> dict[str, Any]:
-    return _named(visit, asking.overview(visit.node))
+    return _open(visit, asking.one(visit.node, visit.params["request"]))
 
 
 def _row(visit: Visit) -> tuple[dict[str, Any], Asset]:
-    found = _named(visit, requests.overview(visit.node))
+    record = requests.read(visit.node, visit.params["request"])
+    found = _open(visit, record and requests.row(visit.node, record))
     return found, visit.node.asset(found["asset"])
 
 
-def _named(visit: Visit, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    found = next((row for row in rows if row["id"] == visit.params["request"]), None)
+def _open(visit: Visit, found: dict[str, Any] | None) -> dict[str, Any]:
     if found is None:
         # whoever goes back to a page of before is told what became of it
         raise Answered(

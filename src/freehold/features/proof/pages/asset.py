@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from freehold.core.documents import Asset
@@ -14,11 +16,13 @@ from freehold.kernel import listed, logbook, uses
 from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
+from freehold.kernel.selecting import Found, Wanted
+from freehold.kernel.web.formats import tr
 from freehold.kernel.web.places import Hit, Section
+from freehold.kernel.web.tables import Column, Empty, Table, moment
 from freehold.kernel.web.visit import Visit
-from freehold.kernel.web.words import named
+from freehold.kernel.web.words import capitalise, named
 
-MOST_USES = 50
 _BEGINNING = re.compile(r"0x[0-9a-f]{4,64}")
 MOST_MODELS = 200
 """The newest of this node, and of others, that are looked through for what an asset is part of."""
@@ -26,20 +30,35 @@ MOST_MODELS = 200
 
 def _uses(visit: Visit, asset: Asset) -> dict[str, Any]:
     """Who used it, a run of like uses as one."""
-    node = visit.node
-    found = uses.rows(node, {"asset": asset.id}, MOST_USES)
-    receipts, units = uses.total(node, asset.id)
-    rows = [
-        {
-            "who": name_of(node, row.holder),
-            "did": noun(row.action),
-            "at": row.at,
-            "times": row.times if row.whole else None,
-            "least": row.times,
+    table = Table(
+        said("Who used it"),
+        (
+            Column(
+                "who", said("Who"), lambda row: named(capitalise(row["who"]), 50), csv=lambda row: row["who"]
+            ),
+            Column("did", said("What"), lambda row: capitalise(row["did"]), csv=lambda row: tr(row["did"])),
+            Column("times", said("Uses"), csv=lambda row: row["run"].times, align="end"),
+            Column("at", said("Last"), "when", sort=True, csv=lambda row: moment(row["at"])),
+        ),
+        partial(_runs, visit.node, asset.id),
+        empty=Empty(said("No use yet. Each one will stand here, signed by both sides.")),
+        sort="-at",
+    )
+    return {"listed": table.shown(visit), "receipts": uses.total(visit.node, asset.id)[0]}
+
+
+def _runs(node: Node, asset: str, wanted: Wanted) -> Found[dict[str, Any]]:
+    """A page of them."""
+    found = uses.listed(node, replace(wanted, filters={"thing": asset}), together=True)
+    runs = uses.runs(node, ((use.grant, use.action) for use in found.rows))
+    return found.map(
+        lambda use: {
+            "who": name_of(node, use.holder),
+            "did": noun(use.action),
+            "at": use.issued_at,
+            "run": runs[use.grant, use.action],
         }
-        for row in found
-    ]
-    return {"rows": rows, "receipts": receipts, "units": units}
+    )
 
 
 def _lineage(visit: Visit, asset: Asset) -> dict[str, Any]:
@@ -77,7 +96,8 @@ def _proof(visit: Visit, asset: Asset) -> dict[str, Any]:
     node = visit.node
     envelope, position = node.store.get(asset.id), node.store.position(asset.id)
     anchored = logbook.anchored_if_known(node)
-    found = uses.page(node, uses.Filter(asset=asset.id), limit=1)
+    newest = replace(uses.NEWEST_FIRST, filters={"thing": asset.id}, limit=1, counted=False)
+    found = uses.listed(node, newest).rows
     return {
         "position": None if position is None else position + 1,
         "anchored": anchored,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -10,12 +11,13 @@ from starlette.responses import Response
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.core.texts import said
 from freehold.features.proof import lists
-from freehold.features.proof.pages.uses import sentence
+from freehold.features.proof.pages.uses import Names, sentence
 from freehold.kernel import logbook, uses, words
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.tables import Column, Empty, Filter, Listed, Table, Tag
+from freehold.kernel.web.tables import Column, Empty, Filter, Found, Listed, Table, Tag, Wanted
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import capitalise, ident, problem
 from freehold.log import tree
@@ -23,6 +25,7 @@ from freehold.log import tree
 CHECKED = said("Checked the log")
 FULL_CHECK_ENTRIES = 200_000
 """Up to this size every stored hash is computed again; that many take about two seconds."""
+_LINKS = {"receipt": "/uses/{}", "asset": "/assets/{}"}
 KINDS = {
     "party": said("who you are"),
     "asset": said("something published"),
@@ -52,7 +55,6 @@ def log(visit: Visit) -> Response:
 
 def _entries(visit: Visit, head: dict[str, int] | None) -> Listed:
     """All of them, a page at a time."""
-    node = visit.node
 
     def state(row: dict[str, Any]) -> Tag | None:
         if head is None:
@@ -75,7 +77,7 @@ def _entries(visit: Visit, head: dict[str, int] | None) -> Listed:
                 "state", said("By the network"), state, csv=lambda row: (found := state(row)) and found.word
             ),
         ),
-        lambda wanted: lists.entries(visit.host, wanted).map(lambda row: _entry(node, row)),
+        partial(_page, visit.host),
         filters=(Filter("type", said("What"), said("everything"), tuple(KINDS.items())),),
         empty=Empty(
             said("The log is empty"),
@@ -101,12 +103,17 @@ def _head(node: Node) -> dict[str, int] | None:
     return {"size": int(size), "at": int(at)}
 
 
-def _entry(node: Node, row: dict[str, Any]) -> dict[str, Any]:
-    links = {"receipt": "/uses/{}", "asset": "/assets/{}"}
-    pattern = links.get(row["type"], "")
-    use = uses.one(node, row["id"]) if row["type"] == "receipt" else None
-    text = sentence(node, use) if use else _said(row["type"], row["kind"])
-    return {**row, "said": text, "link": pattern.format(row["id"])}
+def _page(host: Host, wanted: Wanted) -> Found[dict[str, Any]]:
+    """A page of them, each with what it says."""
+    found, names = lists.entries(host, wanted), Names(host.node)
+    known = uses.by_id(host.node, [row["id"] for row in found.rows if row["type"] == "receipt"])
+
+    def entry(row: dict[str, Any]) -> dict[str, Any]:
+        use = known.get(row["id"])
+        text = sentence(names, use) if use else _said(row["type"], row["kind"])
+        return {**row, "said": text, "link": _LINKS.get(row["type"], "").format(row["id"])}
+
+    return found.map(entry)
 
 
 def _said(type_: str, kind: str) -> str:

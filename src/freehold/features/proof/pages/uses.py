@@ -18,7 +18,6 @@ from freehold.core.texts import Text, Units, filled, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
 from freehold.kernel import logbook, uses
-from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
 from freehold.kernel.selecting import Found, Wanted
@@ -32,7 +31,7 @@ from freehold.kernel.web.words import named
 from freehold.kernel.words import actions
 
 VERIFIED = said("Verified a use")
-LATEST = 6
+_LATEST = replace(uses.NEWEST_FIRST, limit=6, counted=False)
 MOST_ROUNDS = 6
 """Of a run, shown with it."""
 _ID = re.compile(r"0x(?:[0-9a-f]{40}|[0-9a-f]{64})")
@@ -158,7 +157,7 @@ def _row(names: Names, use: Use, anchored: int | None, run: uses.Run | None) -> 
     own = use.provider == names.node.account
     return Row(
         use=use,
-        sentence=_sentence(names, use.action, use.holder, use.asset),
+        sentence=sentence(names, use),
         owner=said("you") if own else names.party(use.provider),
         at=use.issued_at,
         units=run.units if run else use.units,
@@ -197,31 +196,27 @@ _FILED = (
 )
 
 
-def latest(host: Host) -> list[dict[str, Any]]:
+def latest(visit: Visit) -> list[dict[str, Any]]:
     """The latest uses on either side, a training run's rounds as one."""
-    names = Names(host.node)
+    names = Names(visit.node)
+    newest = uses.listed(visit.node, _LATEST, together=True).rows
+    runs = uses.runs(visit.node, ((use.grant, use.action) for use in newest))
     return [
         {
-            "said": _sentence(names, row.action, row.holder, row.asset),
-            "at": row.at,
-            "times": row.times,
-            "whole": row.whole,
-            "units": row.units,
+            "said": sentence(names, use),
+            "at": use.issued_at,
+            "run": runs[use.grant, use.action],
         }
-        for row in uses.rows(names.node, {}, LATEST)
+        for use in newest
     ]
 
 
-def sentence(node: Node, use: Use) -> Markup:
+def sentence(names: Names, use: Use) -> Markup:
     """`Northside Research trained on Breast Cancer Part 1`."""
-    return _sentence(Names(node), use.action, use.holder, use.asset)
-
-
-def _sentence(names: Names, action: str, holder: str, asset: str) -> Markup:
-    what = Markup("<b>{}</b>").format(named(names.thing(asset), 60))
-    if holder == names.node.account:
-        return happened(action, what=what)
-    return happened(action, who=named(names.party(holder), 50), what=what)
+    what = Markup("<b>{}</b>").format(named(names.thing(use.asset), 60))
+    if use.holder == names.node.account:
+        return happened(use.action, what=what)
+    return happened(use.action, who=named(names.party(use.holder), 50), what=what)
 
 
 def happened(action: str, **parts: Markup) -> Markup:
@@ -265,7 +260,7 @@ def receipt(visit: Visit) -> Response:
         "receipt.html",
         use=use,
         noun=noun(use.action),
-        said=sentence(node, use),
+        said=sentence(Names(node), use),
         anchored=vouched,
         anchored_size=anchored,
         detail=_detail(node, envelope) if envelope else None,

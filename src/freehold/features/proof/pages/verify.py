@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,34 +11,32 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.errors import NotFound
 from freehold.core.texts import said
 from freehold.features.proof.examining import examine_model
-from freehold.features.proof.pages.uses import sentence
+from freehold.features.proof.pages.uses import Names, sentence
 from freehold.features.proof.uploads import Uploaded, Uploads
 from freehold.features.proof.verifications import TITLES, Verification, Verifications, zipped
 from freehold.kernel import listed, uses
 from freehold.kernel.node import Node
 from freehold.kernel.people import readable
-from freehold.kernel.uses import Filter
 from freehold.kernel.web.forms import MAX_NAME
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import plain
 
 MOST_SHOWN = 5
+_ANSWERS = replace(uses.NEWEST_FIRST, filters={"action": "infer"}, limit=MOST_SHOWN, counted=False)
 _KEPT = "uploaded_evidence"
 
 
 def page(visit: Visit) -> Response:
     """What can be verified, and what came of the last upload."""
-    node, uploaded = visit.node, visit.session.kept.get(_KEPT)
+    node, uploaded, names = visit.node, visit.session.kept.get(_KEPT), Names(visit.node)
     own = listed.assets(node, kind="model", owner=node.account, limit=MOST_SHOWN)
     others = listed.assets(node, kind="model", others=True, limit=MOST_SHOWN)
     return visit.show(
         "verify.html",
         uploaded=uploaded,
         **findings(node, uploaded),
-        answers=[
-            (use, sentence(node, use)) for use in uses.page(node, Filter(action="infer"), limit=MOST_SHOWN)
-        ],
+        answers=[(use, sentence(names, use)) for use in uses.listed(node, _ANSWERS).rows],
         models=[listed.shown(node, one) for one in (*own[::-1], *others[::-1])],
     )
 

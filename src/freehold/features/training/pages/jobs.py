@@ -22,7 +22,6 @@ from freehold.features.training.tables import ENDED
 from freehold.kernel.feature import Reminder
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
-from freehold.kernel.selecting import among
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.tables import Column, Empty, Filter, Found, Link, Table, Tag, Wanted
@@ -76,15 +75,8 @@ def overview(visit: Visit) -> Response:
 
 
 def _rows(visit: Visit, wanted: Wanted) -> Found[dict[str, Any]]:
-    """A page of them; jobs are few, and only those of the page are looked into."""
-    state = wanted.filter("state")
-    chosen = [one for one in kept.newest(visit.node) if state in ("", _state_of(one))]
-    found = among(chosen, wanted, {}, said=lambda one: str(one["name"]), key=lambda one: str(one["id"]))
-    return found.map(lambda one: visit.host.part(Jobs).get(one["id"]))
-
-
-def _state_of(one: dict[str, Any]) -> str:
-    return "ended" if one["step"] == "done" else "going"
+    """A page of them; only those of the page are looked into."""
+    return kept.listed(visit.node, wanted).map(visit.host.part(Jobs).get)
 
 
 def _tag(row: dict[str, Any]) -> Tag:
@@ -117,9 +109,8 @@ def _stands(job: dict[str, Any]) -> tuple[str, str]:
 
 def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     """Jobs by name, the newest first."""
-    newest = kept.newest(visit.node)
-    found = [one["id"] for one in newest if all(word in one["name"].lower() for word in words)][:most]
-    jobs = map(visit.host.part(Jobs).get, found)
+    found = kept.listed(visit.node, Wanted(words=words, limit=most))
+    jobs = map(visit.host.part(Jobs).get, found.rows)
     return [Hit(job["name"], said("Training"), f"/jobs/{job['id']}", _doing(job)) for job in jobs]
 
 
@@ -218,9 +209,9 @@ def release(visit: Visit) -> Response:
     return visit.go(f"/jobs/{job_id}", said("It is being released."))
 
 
-def to_look_at(node: Node) -> list[Reminder]:
+def to_look_at(node: Node, most: int) -> list[Reminder]:
     """Disputes that their owner has not put aside, as Home lists things."""
-    found = ((run, _dispute(node, run)) for run in runs.disputed(node))
+    found = ((run, _dispute(node, run)) for run in runs.disputed(node, most))
     return [
         Reminder(
             f"{one['builder']} {one['short']}.", f"/disputes/{run}", said("Look"), f"dispute:{run}", "trouble"

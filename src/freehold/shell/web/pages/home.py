@@ -39,7 +39,7 @@ def home(visit: Visit) -> Response:
         asks_first=starting.asks(visit.host),
         aims=starting.AIMS,
         begun=starting.begun(visit.host),
-        cards=[(one.template, one.place, one.look(visit.host)) for one in everything().cards("/")],
+        cards=[(one.template, one.place, one.look(visit)) for one in everything().cards("/")],
     )
 
 

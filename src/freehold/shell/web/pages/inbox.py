@@ -24,7 +24,7 @@ def inbox(visit: Visit) -> Response:
         "inbox.html",
         items=items[:MOST],
         more=max(0, len(items) - MOST),
-        cards=[(one.template, found) for one in cards if (found := one.look(visit.host)) is not None],
+        cards=[(one.template, found) for one in cards if (found := one.look(visit)) is not None],
     )
 
 

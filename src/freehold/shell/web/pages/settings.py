@@ -31,7 +31,7 @@ def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
         error=error,
         typed=typed,
         restart=any(getattr(kept, name) != getattr(node.settings, name) for name in EDITED),
-        cards=[(one.template, one.look(visit.host)) for one in everything().cards("/settings")],
+        cards=[(one.template, one.look(visit)) for one in everything().cards("/settings")],
         account=node.account,
         chain_id=node.chain_id,
         home=str(visit.door.home.absolute()),
