@@ -18,7 +18,7 @@ from freehold.features.training import planning
 from freehold.features.training import wire as training
 from freehold.features.training.checks import run
 from freehold.features.training.rules import record, updates
-from freehold.kernel import countersigning, listed, logbook, pending, settings, store, uses
+from freehold.kernel import countersigning, listed, logbook, pending, selecting, settings, store
 from freehold.kernel.evidence import bundle, manifest
 from freehold.kernel.http import bodies, gate
 from freehold.kernel.keeping import purse
@@ -237,7 +237,7 @@ def _found() -> dict[str, tuple[Limit, ...]]:
             ),
             Limit("Characters of a name", f"{ids.MOST_NAME}"),
             Limit("A key file", _size(keystore.MAX_FILE_BYTES)),
-            Limit("Receipts on one page", f"{uses.MAX_PAGE}", otherwise="the next page"),
+            Limit("Rows on one page of the console", f"{selecting.PAGE}", otherwise="the next page"),
             Limit("What one list shows", f"{listed.MOST:,}", otherwise="the next page"),
             Limit("Documents of one kind that one question finds", f"{store.MOST_FOUND:,}"),
             Limit(
