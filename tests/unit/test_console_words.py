@@ -49,9 +49,15 @@ def test_names_are_isolated_clipped_and_clean(text: str):
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
         "\u0915\u094d\u200d\u0937",
         "\u0d28\u0d4d\u200d",
+        "1\ufe0f\u20e3",
+        "\u2139\ufe0f",
+        "\u845b\U000e0100",
+        "Z\u030c\u0301ofia, Pha\u0302\u0301t",
+        "\u05d1\u05bc\u05b0",
     ],
-    ids=["scientist", "with a tone", "rainbow", "heart", "flag", "Scotland", "Persian", "Hindi", "Malayalam"],
-)
+    ids=["scientist", "with a tone", "rainbow", "heart", "flag", "Scotland", "Persian", "Hindi", "Malayalam",
+         "keycap", "information", "Katsushika", "marks", "Hebrew"],
+)  # fmt: skip
 def test_a_name_is_written_as_its_script_or_emoji_needs(text: str):
     assert words.plain(text) == text
     assert text in words.named(text)
@@ -71,6 +77,11 @@ def test_a_name_is_written_as_its_script_or_emoji_needs(text: str):
         "\u0645\u200cx",
         "\ufeffx",
         "\u2066x",
+        "Northside\u3164",
+        "pay\ufe0fpal",
+        "pay\u034fpal",
+        "x\u2028y",
+        "\u2800x",
     ],
 )
 def test_what_joins_nothing_is_replaced(text: str):
@@ -172,3 +183,25 @@ def test_hosts_and_origins():
 def test_a_file_has_the_name_that_it_had_before_a_browser_wrote_it_into_a_header():
     assert forms._unescaped(b"q'uo%22te%0D%0A.csv") == "q'uo\"te\r\n.csv"
     assert forms._unescaped(b"50%25.csv") == "50%25.csv", "what browsers leave alone"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u3164",
+        "\u115f\u1160",
+        "\u2800\u2800",
+        "\ufe0f",
+        "\u00a0",
+        "\u2000\u3000",
+        "\u0301",
+        "\u2028",
+        "\u00ad",
+    ],
+)
+def test_a_name_of_nothing_that_is_seen_is_said_to_be_none(text: str):
+    assert "(no name)" in words.named(text)
+
+
+def test_marks_do_not_pile_up_over_other_lines():
+    assert words.plain("Z" + "\u0300" * 60 + "oe") == "Z" + "\u0300" * 6 + "oe"

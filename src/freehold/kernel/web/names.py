@@ -18,20 +18,40 @@ _VIRAMA = 9
 """The combining class of a sign that binds two letters, as in Devanagari."""
 _FLAG = re.compile("\N{WAVING BLACK FLAG}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
 """Of a part of a country, as of Scotland (UTS 51, ED-14a)."""
-_HARMFUL = ("Cc", "Cf", "Cs", "Co")
+_HARMFUL = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and signs that look like nothing: with one more of them a name is another and reads the same."""
+_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F))
+"""Choose among shapes of the sign before them; after a letter of the alphabets that have one shape they are unseen."""
+_MOST_MARKS = 6
+"""Upon one letter; more would lie upon the lines above and below."""
 
 
 def clean(text: str) -> str:
-    """Without control and direction characters; line breaks stay."""
+    """Without control and direction characters, and without what is not seen; line breaks stay."""
     if text.isascii() and text.isprintable():
         return text
     flags = {at for hit in _FLAG.finditer(text) for at in range(*hit.span())}
-    return "".join(
-        char
-        if char == "\n" or at in flags or unicodedata.category(char) not in _HARMFUL or _joins(text, at)
-        else REPLACED
-        for at, char in enumerate(text)
-    )
+    kept, marks = [], 0
+    for at, char in enumerate(text):
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(char if char == "\n" or at in flags or _is_fair(text, at) else REPLACED)
+    return "".join(kept)
+
+
+def says_something(text: str) -> bool:
+    """Whether anything of a clean text is seen."""
+    return any(char != REPLACED and unicodedata.category(char)[0] in "LNPS" for char in text)
+
+
+def _is_fair(text: str, at: int) -> bool:
+    """Whether a character is seen for what it is, where it stands."""
+    char = text[at]
+    if any(first <= ord(char) <= last for first, last in _SELECTORS):
+        before = text[at - 1] if at else " "
+        return before in "ℹⓂ" or unicodedata.category(before) not in ("Lu", "Ll", "Lt", "Lm", "Zs")
+    return char not in _UNSEEN and (unicodedata.category(char) not in _HARMFUL or _joins(text, at))
 
 
 def cut(text: str, most: int) -> str:

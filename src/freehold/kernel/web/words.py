@@ -62,7 +62,7 @@ def named(text: object, most: int = MOST_NAME) -> Markup:
         return Markup("<span>{}</span>").format(tr(said("(unknown)")))
     raw = plain(text, 400).replace("\n", " ")
     shown = names.cut(raw, most)
-    if not shown.strip(" " + names.REPLACED):
+    if not names.says_something(shown):
         shown = tr(said("(no name)"))
     title = Markup(' title="{}"').format(raw) if shown != raw else ""
     return Markup("<bdi{}>{}</bdi>").format(title, shown)

@@ -178,12 +178,15 @@ class Console:
 
     async def _answer(self, request: Request, page: Page, visit: Visit) -> Response:
         form = await self._form(request, page, visit.session.csrf)
-        if page.method == "POST" and self.entering.session(request) is not visit.session:
-            # while it arrived they were removed, had their role changed or logged out
-            form.close()
-            raise _Over(form)
+
+        def act() -> Response:
+            # while it arrived, or waited for a thread, they may have been removed, had their role changed or logged out
+            if page.method == "POST" and self.entering.session(request) is not visit.session:
+                raise _Over(form)
+            return _do(page, replace(visit, form=form))
+
         try:
-            done = await run_in_threadpool(_do, page, replace(visit, form=form))
+            done = await run_in_threadpool(act)
         except BaseException:
             form.close()
             raise
