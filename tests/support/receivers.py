@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email.policy
 import hmac
@@ -102,12 +103,20 @@ class Receiver:
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], bytes]] = []
         self.status, self.location, self.answer = 200, "", b"thanks"
+        self.answers = threading.Event()
+        """Cleared, it keeps its callers waiting."""
+        self.answers.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 outer.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                outer.answers.wait(60)
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    self._answer()
+
+            def _answer(self) -> None:
                 self.send_response(outer.status)
                 if outer.location:
                     self.send_header("location", outer.location)
@@ -136,6 +145,7 @@ class Receiver:
         )
 
     def close(self) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)

@@ -55,7 +55,8 @@ class Spool:
 def sweep(directory: Path) -> int:
     """Remove files of dead writers; returns how many."""
     removed = 0
-    for path in directory.glob(f"*{_SUFFIX}"):
+    # or one that was still being written beside it
+    for path in directory.glob(f"*{_SUFFIX}*"):
         with suppress(OSError), plain_file.regular(path) as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
