@@ -468,7 +468,7 @@ def test_a_file_of_rows_is_asked_in_several_calls_for_a_price_that_was_said(
     page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(path)
     page.get_by_role("button", name="See what it comes to").click()
     said = page.locator("main").inner_text()
-    assert "1001 rows, in 2 calls: $0.10 in all." in said.replace("1,001", "1001")
+    assert "$0.10 in all for 1001 rows, in 2 calls." in said.replace("1,001", "1001")
     assert "a comma is read as the decimal mark" in said
     assert buyer.api("/channels")["channels"][0]["promised_units"] == before, "nothing is paid yet"
     assert list((buyer.home / "uploads").iterdir()) == []

@@ -316,7 +316,7 @@ def collect(
         raise faults.error()
     for one in seen:
         one.require_kept(source.file)
-    read_as = [one.said for name, one in source.understood.items() if name in features]
+    read_as = written.told(one for name, one in source.understood.items() if name in features)
     warnings = (*source.notes, *read_as, *(told for one in seen for told in one.said()))
     found = people if subject is not None else None
     return Cells(np.concatenate(blocks), np.concatenate(labels), found, warnings, source.size_bytes)

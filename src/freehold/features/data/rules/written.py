@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from freehold.core.texts import said
-from freehold.features.data.rules.names import MISSING, PLAIN
+from freehold.features.data.rules.names import MISSING, PLAIN, listed
 from freehold.features.data.rules.ways import Ways
 
 Way = Literal["comma", "point", "day", "month", "year", "which decimal", "which date"]
@@ -147,6 +147,19 @@ class Understood:
     def is_date(self) -> bool:
         """Whether it holds dates."""
         return self.way in _ORDERS or self.way == "which date"
+
+
+def told(understood: Iterable[Understood]) -> list[str]:
+    """How columns were read, in one sentence for all that were read alike."""
+    alike: dict[Way, list[Understood]] = {}
+    for one in understood:
+        alike.setdefault(one.way, []).append(one)
+    return [
+        same[0].said
+        if len(same) == 1
+        else said("columns {names}: {how}", names=listed([one.column for one in same]), how=_SAID[way])
+        for way, same in alike.items()
+    ]
 
 
 def trimmed(column: Any) -> Any:

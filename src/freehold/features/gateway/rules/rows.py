@@ -193,7 +193,7 @@ def _named(rows: list[Any], columns: list[Any]) -> list[dict[str, Any]]:
 
 def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | None, ways: Ways) -> Rows:
     # pyarrow takes 0.2 s to import
-    from freehold.features.data.rules import cells, faults, sources  # noqa: PLC0415
+    from freehold.features.data.rules import cells, faults, sources, written  # noqa: PLC0415
     from freehold.features.data.rules.table import Limits  # noqa: PLC0415
 
     wanted = [spelled(one) for one in columns]
@@ -222,8 +222,8 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
             for number, row in enumerate(zip(*texts, strict=True), start=rows):
                 found.append([_kept(cell, one, number, wrong) for cell, one in zip(row, wanted, strict=True)])
             rows += batch.num_rows
-        read_as = tuple(
-            one.said for one in source.understood.values() if source.names.index(one.column) in at.values()
+        read_as = written.told(
+            one for one in source.understood.values() if source.names.index(one.column) in at.values()
         )
         if wrong:
             raise wrong.error(InvalidRequest, _NOT_PAID)
