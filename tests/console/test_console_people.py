@@ -131,6 +131,12 @@ def test_an_auditor_sees_every_page_and_no_form_that_is_not_theirs(node, crew):
                     page.path,
                     path,
                 )
+        buttons = {
+            found[1]
+            for link in re.findall(r"<a\b[^>]*>", answer.text)
+            if 'class="button' in link and (found := re.search(r'href="/console([^"#?]*)', link))
+        }
+        assert not buttons & {"/backup", "/publish", "/train", "/market/nodes"}, page.path
         seen += 1
     assert seen > 10
 

@@ -236,7 +236,7 @@ def test_a_text_that_was_kept_or_came_from_another_process_is_still_its_reader_s
     kept = {
         "told": [said.many("{n} row", "{n} rows", n=2), "{n} is no place of ours"],
         "why": said("{message}. {hint}", message=said("Every check holds."), hint=Units(2_500_000)),
-        "share": said("shares in per cent: {shares}", shares=[Decimal("40.5"), Day(MARCH)]),
+        "share": said("shares: {shares}", shares=[Share(4050), Decimal("40.25"), Day(MARCH)]),
     }
     found = unpacked(json.loads(json.dumps(packed(kept))))
     assert found == {name: list(one) if isinstance(one, list) else one for name, one in kept.items()}
@@ -246,7 +246,7 @@ def test_a_text_that_was_kept_or_came_from_another_process_is_still_its_reader_s
         assert formats.tr(found["told"][0]) == formats.tr(kept["told"][0]) == "2 lignes"
         assert formats.tr(found["told"][1]) == "{n} is no place of ours"
         assert spaced(formats.tr(found["why"])) == "Toutes les vérifications sont bonnes.. 2,50 $"
-        assert "40,5 et 3 mars 2026" in spaced(formats.tr(found["share"]))
+        assert "40,5 %, 40,25 et 3 mars 2026" in spaced(formats.tr(found["share"]))
     finally:
         READER.reset(token)
 

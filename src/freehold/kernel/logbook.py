@@ -7,7 +7,7 @@ from typing import Any
 
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import hash_bytes
-from freehold.core.times import minute
+from freehold.core.texts import Moment, said
 from freehold.kernel.anchored_head import LogForked, own_head
 from freehold.kernel.keeping import keeper, subjects
 from freehold.kernel.keeping.keeper import Errand
@@ -138,13 +138,17 @@ def shown(node: Node) -> dict[str, Any]:
 def not_anchored(node: Node) -> NotAnchored:
     """Why something in this log cannot be proven yet, and when it is due to be anchored: `anchor_due_at`, Unix seconds."""
     every = node.settings.anchor_every_seconds
-    how = "Its owner can anchor it now: freehold log --anchor."
+    how = said("Its owner can anchor it now: freehold log --anchor.")
     if not every:
-        return NotAnchored("this log has entries that are not anchored yet", hint=how)
+        return NotAnchored(said("this log has entries that are not anchored yet"), hint=how)
     by = max(node.now(), int(node.chain.read("LogAnchors", "headOf", node.account)[2]) + every)
     return NotAnchored(
-        "this log has entries that are not anchored yet",
-        hint=f"Its node is due to anchor it at {minute(by)}; ask again a minute later. {how}",
+        said("this log has entries that are not anchored yet"),
+        hint=said(
+            "Its node is due to anchor it at {time}; ask again a minute later. {how}",
+            time=Moment(by),
+            how=how,
+        ),
         anchor_due_at=by,
     )
 

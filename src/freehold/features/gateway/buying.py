@@ -29,6 +29,7 @@ from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.money import dollars
 from freehold.core.signing import Envelope, recover, voucher_digest
 from freehold.core.terms import price_of
+from freehold.core.texts import said
 from freehold.features.data import schemas
 from freehold.features.gateway import exchange, keyed, paying, untold
 from freehold.features.gateway.checking import Call, WrongAnswer
@@ -88,7 +89,9 @@ class Buyer:
     def _sold(self, model_id: str) -> Asset:
         asset = self._node.asset(model_id)
         if asset.asset_kind != "model" or asset.terms.price_per != "use" or asset.terms.price_units < 1:
-            raise InvalidInput(f"{asset.name} is not sold by the call", hint="Search for a model.")
+            raise InvalidInput(
+                said("{name} is not sold by the call", name=asset.name), hint=said("Search for a model.")
+            )
         spending.require_token(self._node, asset)
         return asset
 
@@ -476,8 +479,13 @@ def require_rows(asset: Asset, rows: int) -> None:
     """Raises InvalidInput: its owner answers fewer at once."""
     if rows > asset.terms.rows_per_call:
         raise InvalidInput(
-            f"{asset.name} answers at most {asset.terms.rows_per_call} rows a call, not {rows}",
-            hint="Ask in several calls. Nothing was paid.",
+            said(
+                "{name} answers at most {most} rows a call, not {rows}",
+                name=asset.name,
+                most=asset.terms.rows_per_call,
+                rows=rows,
+            ),
+            hint=said("Ask in several calls. Nothing was paid."),
         )
 
 

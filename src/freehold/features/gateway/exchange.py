@@ -17,6 +17,7 @@ from freehold.core.errors import (
     PaymentRequired,
     Unavailable,
 )
+from freehold.core.texts import said
 from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.peers import PeerRefused, refused
 from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable
@@ -62,8 +63,14 @@ def require_answer(status: int, value: Any, url: str) -> None:
     if status >= 400 or (status < 300 and isinstance(value, dict) and value.keys() == ANSWER):
         return
     raise NoAnswer(
-        f"{url} sent something that is neither an answer nor a refusal (status {status})",
-        hint="Something on the way may have sent it. Ask again: the same payment is sent, and none besides.",
+        said(
+            "{url} sent something that is neither an answer nor a refusal (status {status})",
+            url=url,
+            status=str(status),
+        ),
+        hint=said(
+            "Something on the way may have sent it. Ask again: the same payment is sent, and none besides."
+        ),
         url=url,
         status=status,
     )
@@ -87,7 +94,9 @@ def _exchange(client: httpx.Client, url: str, body: bytes, header: str, timeout:
                     return response.status_code, None
     except httpx.HTTPError as error:
         raise PeerUnreachable(
-            f"{url} did not answer ({type(error).__name__})", hint="Is that node running?", url=url
+            said("{url} did not answer ({kind})", url=url, kind=type(error).__name__),
+            hint=said("Is that node running?"),
+            url=url,
         ) from error
     try:
         return response.status_code, parse(bytes(content))

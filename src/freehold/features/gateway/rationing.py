@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from freehold.core.connection import Connection
 from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.texts import said
 from freehold.core.times import DAY_SECONDS
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
@@ -30,7 +31,7 @@ class Ration:
 
     def __post_init__(self) -> None:
         if self.calls < 0 or self.rows < 0:
-            raise InvalidInput("a ration is a whole number", hint="0 is no bound.")
+            raise InvalidInput(said("a ration is a whole number"), hint=said("0 is no bound."))
 
 
 def sell(tx: Transaction, model: str, *, on: bool) -> None:

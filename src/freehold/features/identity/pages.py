@@ -64,7 +64,7 @@ def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
 
 
 PAGES: tuple[Page, ...] = (
-    shows(HERE, overview),
+    shows(HERE, overview, promises=Power.MANAGE),
     acts(HERE, meet, words=said("Connected to another node")),
     acts(f"{HERE}/forget", forget, words=said("Removed another node"), back=HERE),
     acts(f"{HERE}/look", look_again, needs=Power.LOOK, words=said("Asked other nodes what they offer")),

@@ -10,6 +10,7 @@ from freehold.chain.errors import TransactionPending
 from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, NotFound, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import recover, voucher_digest
+from freehold.core.texts import Units, said
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel, read_channels
 from freehold.features.payments.rules.channel import ChannelState
@@ -117,8 +118,11 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
             kept.lose(tx, channel, one.units, node.now())
         subjects.clear(node, ACT, channel)
         raise ChannelEnded(
-            f"the payer withdrew; {cumulative - before.settled_units} units were not settled in time",
-            hint="Keep the node running, or settle at least once a day.",
+            said(
+                "the payer withdrew; {sum} were not settled in time",
+                sum=Units(cumulative - before.settled_units),
+            ),
+            hint=said("Keep the node running, or settle at least once a day."),
         )
     signature = signature_bytes(one.voucher["signature"])
     errand = Errand(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import FreeholdError
-from freehold.core.texts import packed, said
+from freehold.core.texts import Size, packed, said
 from freehold.kernel.evidence.bundle import (
     MAX_ENTRIES,
     MAX_FILE_BYTES,
@@ -39,7 +39,7 @@ def read(path: Path) -> Bundle:
     Raises `InvalidBundle`: it is no zip, or holds more or other things than evidence can.
     """
     if path.stat().st_size > MOST_ZIP_BYTES:
-        raise InvalidBundle(said("the zip is over {n} bytes", n=MOST_ZIP_BYTES))
+        raise InvalidBundle(said("the zip is over {size}", size=Size(MOST_ZIP_BYTES)))
     try:
         with zipfile.ZipFile(path) as archive:
             return Bundle(_files(archive))

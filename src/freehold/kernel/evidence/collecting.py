@@ -12,6 +12,7 @@ from freehold.chain import deployments, proof
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.texts import said
 from freehold.kernel import logbook
 from freehold.kernel.evidence import state
 from freehold.kernel.evidence.bundle import Bundle
@@ -40,14 +41,16 @@ def require_possible(node: Node, asset: Asset, receipt: Receipt | None) -> Calla
     """
     if receipt is not None and not node.store.get(receipt.id).is_complete:
         raise Unavailable(
-            "the holder has not countersigned this receipt yet",
-            hint="A node or freehold.Buyer does so by itself; who paid by another program never does. Take another receipt.",
+            said("the holder has not countersigned this receipt yet"),
+            hint=said(
+                "A node or freehold.Buyer does so by itself; who paid by another program never does. Take another receipt."
+            ),
         )
     for evidence_of in everything().every("evidence"):
         collect: Callable[[], Collected] | None = evidence_of(node, asset)
         if collect is not None:
             return collect
-    raise NotFound("the model was not trained on this node, or by an earlier Freehold")
+    raise NotFound(said("the model was not trained on this node, or by an earlier Freehold"))
 
 
 def gathered(

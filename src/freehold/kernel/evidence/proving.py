@@ -20,12 +20,12 @@ from freehold.core.errors import (
     Unavailable,
     VerificationFailed,
 )
-from freehold.core.times import minute
+from freehold.core.texts import Moment, Text, said
 from freehold.kernel import listed
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.collecting import gathered, require_possible
 from freehold.kernel.evidence.parts import part_about
-from freehold.kernel.evidence.verify import NO_LINEAGE, Report, verify
+from freehold.kernel.evidence.verify import NO_LINEAGE, Check, Report, verify
 from freehold.kernel.host import Host
 from freehold.kernel.limits import Busy
 from freehold.kernel.logbook import NotAnchored
@@ -94,8 +94,8 @@ class Gathering:
             if known is None:
                 if name in self._making or len(self._making) >= self._most:
                     raise Busy(
-                        "evidence is being gathered",
-                        hint="Wait as Retry-After says, then ask again.",
+                        said("evidence is being gathered"),
+                        hint=said("Wait as Retry-After says, then ask again."),
                         retry_after_seconds=RETRY_SECONDS,
                     )
                 self._making.add(name)
@@ -105,12 +105,12 @@ class Gathering:
         if name in self._kept:
             self._kept.move_to_end(name)
             return self._kept[name]
-        until, _, said = self._failed.get(name, (0.0, 0.0, ""))
+        until, _, why = self._failed.get(name, (0.0, 0.0, ""))
         wait = until - self._clock()
         if wait > 0:
             raise Unavailable(
-                f"this evidence could not be gathered a moment ago: {said}",
-                hint="Ask again as Retry-After says: everybody concerned has to be there.",
+                said("this evidence could not be gathered a moment ago: {why}", why=why),
+                hint=said("Ask again as Retry-After says: everybody concerned has to be there."),
                 retry_after_seconds=max(1, round(wait)),
             )
         return None
@@ -176,11 +176,15 @@ def collected(host: Host, receipt_id: str) -> tuple[Bundle, Report]:
             raise
         seller = node.party_of(receipt.provider).name
         by = error.fields.get("anchor_due_at")
-        said = f"the log of {seller} has entries that are not anchored yet"
+        why = said("the log of {seller} has entries that are not anchored yet", seller=seller)
         if type(by) is not int or not 0 <= by < FAR_SECONDS:
-            raise NotAnchored(said, hint=error.hint) from None
-        hint = f"Its node is due to anchor it at {minute(by)}; ask again a minute later, or ask {seller} to do it now."
-        raise NotAnchored(said, hint=hint, anchor_due_at=by) from None
+            raise NotAnchored(why, hint=error.hint) from None
+        hint = said(
+            "Its node is due to anchor it at {time}; ask again a minute later, or ask {seller} to do it now.",
+            time=Moment(by),
+            seller=seller,
+        )
+        raise NotAnchored(why, hint=hint, anchor_due_at=by) from None
     bundle = Bundle.from_json(answer)
     # made a moment ago, of what logs and chain hold now
     return bundle, verify(bundle, chain=node.chain, must_be_final=False)
@@ -194,12 +198,16 @@ def require(report: Report) -> None:
     """
     for item in report.checks:
         if item.is_newer:
-            hint = "Update Freehold: nothing is wrong with the evidence for that."
-            raise NewerFormat(f"{item.file} {item.detail}", hint=hint, check=item.name, file=item.file)
+            hint = said("Update Freehold: nothing is wrong with the evidence for that.")
+            raise NewerFormat(_told(item), hint=hint, check=item.name, file=item.file)
         if not item.ok:
-            raise VerificationFailed(f"{item.file} {item.detail}", check=item.name, file=item.file)
+            raise VerificationFailed(_told(item), check=item.name, file=item.file)
     if report.verdict == "no_lineage":
-        raise NoLineage(NO_LINEAGE, hint="Ask its seller for the evidence of the run that made it.")
+        raise NoLineage(NO_LINEAGE, hint=said("Ask its seller for the evidence of the run that made it."))
+
+
+def _told(item: Check) -> Text:
+    return said("{file} {detail}", file=item.file, detail=item.detail)
 
 
 def give_model_evidence(host: Host, body: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +255,8 @@ def require_lineage(node: Node, peers: Peers, asset: Asset, *, without_lineage: 
     require(report)
     if report.subject != asset.id:
         raise VerificationFailed(
-            f"the evidence is about another model than {asset.name}", hint="Nothing was paid."
+            said("the evidence is about another model than {name}", name=asset.name),
+            hint=said("Nothing was paid."),
         )
     with node.store.transaction() as tx:
         tx.set(f"trusted:{asset.id}", {"block": report.block_hash, "at": node.now()})
@@ -260,10 +269,21 @@ def _no_lineage(node: Node, asset: Asset) -> NoLineage:
         for one in islice(_models(node), MOST_COMPARED)
         if part_about(one) and one.content.commitment == asset.content.commitment
     ]
-    said = f"; its weights are those of {same[0].name}, which has one" if same else ""
+    why = said(
+        "nothing shows where {name} came from: it names no training run. Nothing was paid", name=asset.name
+    )
+    if same:
+        why = said(
+            "nothing shows where {name} came from: it names no training run; its weights are those of {other}, which has"
+            " one. Nothing was paid",
+            name=asset.name,
+            other=same[0].name,
+        )
     return NoLineage(
-        f"nothing shows where {asset.name} came from: it names no training run{said}. Nothing was paid",
-        hint="Buy it without lineage only if you trust its seller: --without-lineage, or without_lineage.",
+        why,
+        hint=said(
+            "Buy it without lineage only if you trust its seller: --without-lineage, or without_lineage."
+        ),
         model=asset.id,
         same_as=[one.id for one in same],
     )

@@ -200,11 +200,16 @@ class Page:
     """Whoever lacks it is refused before anything of the request is read."""
     words: str = ""
     """What the act does, as the trail of acts says it: "Accepted a request"."""
+    promises: Power | None = None
+    """What a button that leads here promises, where that is more than looking: it is shown to whoever may do it."""
 
 
-def shows(path: str, handler: Handler, *, needs: Power = Power.LOOK) -> Page:
-    """A page to look at; it changes nothing. One that only asks whether to act needs what the act does."""
-    return Page(path, handler, needs=needs)
+def shows(path: str, handler: Handler, *, needs: Power = Power.LOOK, promises: Power | None = None) -> Page:
+    """A page to look at; it changes nothing. One that only asks whether to act needs what the act does.
+
+    Where its act is the point of it, and there is something to see besides, it `promises` what the act needs.
+    """
+    return Page(path, handler, needs=needs, promises=promises)
 
 
 def moved(path: str, to: str) -> Page:

@@ -27,13 +27,15 @@ class Offering:
     """What each address needs."""
 
     def __init__(self, pages: Iterable[Page]) -> None:
-        self._pages = [(one.method, compile_path(one.path)[0], one.needs) for one in pages]
+        self._pages = [(compile_path(one.path)[0], one) for one in pages]
 
-    def needs(self, method: str, address: str) -> Power:
-        """The power that an address takes."""
+    def needs(self, method: str, address: str, *, button: bool = False) -> Power:
+        """The power that an address takes, or that a button leading there promises."""
         path = address.removeprefix(CONSOLE_PATH).partition("?")[0].partition("#")[0]
-        found = (needs for verb, pattern, needs in self._pages if verb == method and pattern.fullmatch(path))
-        return next(found, Power.LOOK)
+        for pattern, page in self._pages:
+            if page.method == method and pattern.fullmatch(path):
+                return (page.promises if button else None) or page.needs
+        return Power.LOOK
 
     def to(self, person: Person, page: str) -> str:
         """A page as somebody is shown it, who is told once of each power that they lack."""
@@ -53,8 +55,9 @@ class Offering:
 
         def link(found: re.Match[str]) -> str:
             to = _TO["a"].search(found[1])
-            if not to or self.needs("GET", to[1]) in person.powers:
+            button = _BUTTON.search(found[1]) is not None
+            if not to or self.needs("GET", to[1], button=button) in person.powers:
                 return found[0]
-            return "" if _BUTTON.search(found[1]) else found[2]
+            return "" if button else found[2]
 
         return _LINK.sub(link, _FORM.sub(form, page))

@@ -303,7 +303,7 @@ def before(visit: Visit) -> Response:
 
 
 PAGES = [
-    shows("/publish", choose),
+    shows("/publish", choose, promises=Power.DECIDE),
     acts("/publish", upload, needs=Power.DECIDE, takes_file=True, words=said("Sent a table to publish")),
     # whoever names a path has the node read it: the machine is the owner's
     acts("/publish/path", from_path, words=said("Named a table on this machine to publish")),

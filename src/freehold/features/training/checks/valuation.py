@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from freehold.core.documents import Claim, Grant
 from freehold.core.money import BPS
-from freehold.core.texts import said
+from freehold.core.texts import Share, said
 from freehold.features.models.rules.split import SplitTree, earlier_runs
 from freehold.features.training.checks.run import TEST, Run, Story
 from freehold.kernel.evidence.reading import Broken, Evidence, same
@@ -43,9 +42,7 @@ def shares(evidence: Evidence) -> str:
                 evidence.place(run.contribution),
                 said("states other {name} than the training gives", name=name),
             )
-    return said(
-        "shares in per cent: {shares}", shares=[Decimal(share) / 100 for share in again.shares.values()]
-    )
+    return said("shares: {shares}", shares=[Share(share) for share in again.shares.values()])
 
 
 def quality(evidence: Evidence) -> str:

@@ -304,7 +304,7 @@ def _kept(visit: Visit) -> Draft:
 
 
 PAGES = [
-    shows("/train", choose),
+    shows("/train", choose, promises=Power.PAY),
     acts("/train", check, needs=Power.PAY, takes_file=True, words=said("Prepared a training")),
     shows("/train/{draft}", review),
     acts("/train/{draft}/start", start, needs=Power.PAY, words=said("Ordered a training")),

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.texts import said
 from freehold.kernel import reading
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.shell.backup import saving
 
@@ -85,7 +86,7 @@ def download(visit: Visit) -> Response:
 
 
 PAGES = [
-    shows("/backup", backup),
+    shows("/backup", backup, promises=Power.MANAGE),
     acts("/backup", make, words=said("Made a backup")),
     acts("/backup/file", download, words=said("Downloaded a backup")),
 ]
