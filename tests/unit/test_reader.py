@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from freehold.core import texts
 from freehold.core.errors import InvalidInput
-from freehold.core.texts import Day, Moment, Share, Size, Span, Units, packed, said, unpacked
+from freehold.core.texts import Day, Epsilon, Moment, Month, Share, Size, Span, Units, said
 from freehold.kernel.web import formats, typed, words
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.reader import READER, Reader
@@ -108,6 +108,14 @@ def test_times_are_of_the_readers_zone_and_an_unknown_zone_is_said():
         assert formats.moment(MARCH, precise=True).endswith(" 11:05:09 UTC-03")
     with read_by("en", zone="Pacific/Kiritimati"):
         assert "9999" in formats.day(10**17), "a stranger's date may be anything"
+
+
+@pytest.mark.parametrize("kind", [Units, Moment, Day, Month, Span, Size, Share, Epsilon])
+@pytest.mark.parametrize("number", [0, 1, 5, 1_023])
+def test_every_value_of_a_text_is_written_however_small_it_is(kind, number):
+    for language in ("en", "de"):
+        with read_by(language):
+            assert formats.tr(said("{it} free", it=kind(number))).strip(" free")
 
 
 def test_a_text_keeps_english_for_everybody_else():

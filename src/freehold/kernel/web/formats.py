@@ -150,7 +150,7 @@ def size(size_bytes: int | None) -> str:
         return UNKNOWN
     amount, unit, decimals = fitting(size_bytes)
     if unit == "bytes":
-        return tr(said.many("{n} byte", "{n} bytes", n=size_bytes))
+        return tr(said.many("{n} byte", "{n} bytes", n=int(size_bytes)))
     return f"{number(round(Decimal(amount), decimals))}\N{NO-BREAK SPACE}{unit}"
 
 
