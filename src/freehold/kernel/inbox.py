@@ -70,5 +70,10 @@ MOST_KEY = 200
 KEPT_ASIDE_SECONDS = 365 * 86_400
 
 
+def pressing(kind: str) -> int:
+    """The place of a kind, from 0, the most pressing."""
+    return PRESSING.index(kind) if kind in PRESSING else len(PRESSING)
+
+
 def _pressing(one: Reminder) -> tuple[int, int]:
-    return PRESSING.index(one.kind) if one.kind in PRESSING else len(PRESSING), -one.since
+    return pressing(one.kind), -one.since

@@ -171,7 +171,10 @@ FEATURE = Feature(
         ),
     ),
     reminders=(_remind,),
-    cards=(Card("inbox_requests.html", requests_page.part, 10, "/inbox", shows=("request",)),),
+    cards=(
+        Card("inbox_requests.html", requests_page.waiting, 10, "/inbox", shows=("request",)),
+        Card("inbox_lately.html", requests_page.lately, 20, "/inbox"),
+    ),
     pages=(*datasets.PAGES, *access.PAGES, *requests_page.PAGES),
     answers={Stands: access.standing},
     heads=(access.HEAD,),

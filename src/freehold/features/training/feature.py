@@ -10,6 +10,7 @@ from freehold.core.texts import said
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.data.rules.ways import Ways
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
+from freehold.features.grants.consent import GrantRefused
 from freehold.features.models.releasing import GrantedRun
 from freehold.features.models.shown import RunOf
 from freehold.features.training import admitting, auditing, holding, kept, planning, wire
@@ -80,6 +81,9 @@ def _remind(host: Host) -> Iterator[Reminder]:
     yield from jobs.to_look_at(host.node, MOST_REMINDED)
     still = host.part(Jobs).standing_still(MOST_REMINDED)
     for job in still:
+        if job["waiting"] or job["error"]["code"] == GrantRefused.code:
+            # for others; what they offer or refused is in the inbox by itself
+            continue
         why = readable(host.node, job["error"]["title"])
         text = said("Training of {what} stands still: {why}.", what=job["name"], why=why)
         yield _about(job["id"], text, job["error"]["code"])

@@ -40,10 +40,17 @@ STATES = {
 }
 
 
-def part(visit: Visit) -> dict[str, Any] | None:
-    """What the inbox shows: what waits, what was decided, what I asked for; None where there is nothing."""
+def waiting(visit: Visit) -> dict[str, Any] | None:
+    """What the inbox shows to be decided; None where there is nothing."""
+    found = requests.waiting(visit.node, MOST)
+    more = max(0, requests.count_waiting(visit.node) - len(found))
+    return {"waiting": found, "more": more} if found else None
+
+
+def lately(visit: Visit) -> dict[str, Any] | None:
+    """What I asked for, and what was decided; None where there is nothing."""
     node = visit.node
-    waiting, asked = requests.waiting(node, MOST), asking.newest(node, MOST)
+    asked = asking.newest(node, MOST)
     decided = Table(
         said("Decided lately"),
         (
@@ -65,11 +72,9 @@ def part(visit: Visit) -> dict[str, Any] | None:
         partial(requests.decided, node),
         prefix="decided",
     ).shown(visit)
-    if not (waiting or asked or decided.found.rows):
+    if not (asked or decided.found.rows):
         return None
     return {
-        "waiting": waiting,
-        "more": max(0, requests.count_waiting(node) - len(waiting)),
         "decided": decided,
         "asked": asked,
         "more_asked": max(0, asking.count_open(node) - len(asked)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from freehold.core.texts import said
-from freehold.kernel.inbox import MOST_KEY, Inbox
+from freehold.kernel.inbox import MOST_KEY, Inbox, pressing
 from freehold.kernel.registry import everything
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Undo, Visit, acts, moved, shows
@@ -20,11 +20,16 @@ def inbox(visit: Visit) -> Response:
     cards = everything().cards(PAGE)
     shown = {kind for card in cards for kind in card.shows}
     items = [one for one in visit.host.part(Inbox).items() if one.kind not in shown]
+    # what a card shows stands where it would among the others: after a trouble, before a backup
+    before = [one for one in items if pressing(one.kind) < min(map(pressing, shown), default=0)]
     return visit.show(
         "inbox.html",
-        items=items[:MOST],
+        before=before[:MOST],
+        items=items[len(before) : MOST],
         more=max(0, len(items) - MOST),
-        cards=[(one.template, found) for one in cards if (found := one.look(visit)) is not None],
+        cards=[
+            (one.template, found, bool(one.shows)) for one in cards if (found := one.look(visit)) is not None
+        ],
     )
 
 
