@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.core.texts import Units
+from freehold.core.texts import Units, said
 from freehold.kernel.selecting import Found, Wanted, among
 from freehold.kernel.web import tables
 from freehold.kernel.web.forms import Form
+from freehold.kernel.web.reader import READER, SPOKEN, Reader
 from freehold.kernel.web.tables import Bulk, Column, Filter, Listed, Number, Table, decimal, moment
 from freehold.kernel.web.visit import Answered
 from freehold.shell.web.rendering import Rendering
@@ -233,3 +234,30 @@ def test_what_can_be_done_with_no_row_is_not_offered() -> None:
     assert "Take back" in page
     assert page.count('type="checkbox"') == 1
     assert re.search(r'value="3" form="list-acts"', page)
+
+
+def test_a_file_is_said_in_one_language_as_its_reader_has_it() -> None:
+    columns = (
+        Column("units", said("Amount"), "money", csv=lambda row: decimal(row["units"])),
+        Column("state", said("State"), csv=lambda _: said("on offer")),
+        Column("name", said("Name")),
+    )
+    found = Found([{"id": "1", "name": said("{who}", who="مريم"), "units": 2_500_000}])
+    made = table(columns=columns, load=lambda _: found)
+    token = READER.set(Reader("de", texts=SPOKEN["de"]))
+    try:
+        with pytest.raises(Answered) as answered:
+            made.shown(visit({"format": "csv"}))
+    finally:
+        READER.reset(token)
+
+    async def body() -> bytes:
+        return b"".join([part async for part in answered.value.response.body_iterator])  # type: ignore[attr-defined]
+
+    # its rows are read later, when nobody reads any more
+    german = asyncio.run(body()).decode().removeprefix("\ufeff")
+    assert list(csv.reader(io.StringIO(german))) == [
+        ["Betrag", "Stand", "Name"],
+        ["2.50", "angeboten", "مريم"],
+    ]
+    assert "on offer" in file(made, {})

@@ -102,6 +102,9 @@ class Ledger:
             units, kind = int(args["amount"]), "claim"
             if event.name == "Deposited":
                 units, kind = units * holding.shares // BPS, "share"
+                if not units:
+                    # a builder without data of its own has a model's pool, and no part in it
+                    continue
             made.append(Move(at, kind, holding.asset.id, units, event.tx_hash))  # type: ignore[arg-type]
         return made
 

@@ -165,7 +165,12 @@ def _placed(
             node = nodes[identifier]
             kind = str(node.get("kind", ""))
             weight = node.get("weight")
-            share = f" · {say(Share(weight))}" if kind == "dataset" and isinstance(weight, int) else ""
+            # a space that breaks is printed too
+            share = (
+                f" · {' '.join(say(Share(weight)).split())}"
+                if kind == "dataset" and isinstance(weight, int)
+                else ""
+            )
             whose = _cut(str(node.get("owner_name") or ""), _MOST_TEXT + 6 - len(share))
             more = f"{whose}{share}" if whose else share.removeprefix(" · ")
             boxes[identifier] = _Box(

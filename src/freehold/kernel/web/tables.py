@@ -18,6 +18,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,7 +29,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response, StreamingResponse
 
 from freehold.core.money import DECIMALS
-from freehold.core.texts import Day, Units
+from freehold.core.texts import Day, Text, Units
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
 from freehold.kernel.web.formats import cents, listed_day, tr, value
@@ -48,6 +49,7 @@ _MOST_TEXT = 1_200
 _MOST_OTHERS = 20
 _BEGINS_FORMULA = re.compile(r"(^|[;\n])(?=\s*[=+\-@＝＋－＠])|^(?=[\n\ufffd])")  # noqa: RUF001 - the wide ones are meant
 """Where decimals have a comma, Excel takes semicolons for the ends of cells, and commas and quotes for text."""
+_ISOLATES = dict.fromkeys(map(ord, "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"))
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Excel reads a CSV file in the encoding of its country unless it begins with this; other programs pass over it."""
 
@@ -215,9 +217,9 @@ class Table:
             "cache-control": "no-store",
         }
         columns = [one for one in self.columns if one.csv is not False]
-        # said now, to whom asked: rows are read while the file is sent
-        head = (_MARK + _line(tr(one.label) for one in columns)).encode()
-        lines = self._lines(head, columns, first, pages)
+        head = (_MARK + _line(one.label for one in columns)).encode()
+        # rows are read while the file is sent, and said to whom asked
+        lines = self._lines(copy_context(), head, columns, first, pages)
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
     def _pages(self, wanted: Wanted) -> Iterator[Sequence[Any]]:
@@ -232,11 +234,19 @@ class Table:
 
     @staticmethod
     def _lines(
-        head: bytes, columns: Sequence[Column], first: Sequence[Any], pages: Iterator[Sequence[Any]]
+        asked: Context,
+        head: bytes,
+        columns: Sequence[Column],
+        first: Sequence[Any],
+        pages: Iterator[Sequence[Any]],
     ) -> Iterator[bytes]:
         yield head
         for rows in chain((first,), pages):
-            yield "".join(_line(one.said(row) for one in columns) for row in rows).encode()
+            yield asked.run(_rows, columns, rows).encode()
+
+
+def _rows(columns: Sequence[Column], rows: Sequence[Any]) -> str:
+    return "".join(_line(one.said(row) for one in columns) for row in rows)
 
 
 def _line(cells: Iterator[object]) -> str:
@@ -246,14 +256,16 @@ def _line(cells: Iterator[object]) -> str:
 
 
 def written(value: object) -> str:
-    """A cell of a file: numbers plain, and no text that a spreadsheet would run as a formula."""
+    """A cell of a file: numbers plain, texts as their reader has them, and none that a spreadsheet would run as a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | Number):
         return str(value)
-    return _BEGINS_FORMULA.sub(r"\1'", clean(str(value).replace("\r\n", "\n")))
+    # a file's cell is apart from others anyhow
+    text = tr(value).translate(_ISOLATES) if isinstance(value, Text) else str(value)
+    return _BEGINS_FORMULA.sub(r"\1'", clean(text.replace("\r\n", "\n")))
 
 
 class Number(str):

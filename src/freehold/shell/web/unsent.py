@@ -21,6 +21,9 @@ MOST = 32
 KEEP_SECONDS = 15 * 60
 _SECRET = re.compile(r"again|csrf|code|.*(pass(phrase|word)|secret|token).*", re.IGNORECASE)
 
+_HIDDEN = frozenset({"act", "at_most", "do", "key", "next", "revision"})
+"""What a form says by itself."""
+
 
 @dataclass(frozen=True)
 class Unsent:
@@ -40,12 +43,12 @@ class Unsent:
     """The token with which it came."""
 
     @property
-    def shown(self) -> list[tuple[str, str]]:
-        """What was typed, by the names of the fields as a person reads them."""
+    def shown(self) -> list[tuple[str, str, str]]:
+        """What was typed: the name of its field, the same as a person reads it, and the value."""
         return [
-            (name.replace("_", " ").replace("-", " ").strip().capitalize(), value)
+            (name, name.replace("_", " ").replace("-", " ").strip().capitalize(), value)
             for name, value in self.fields
-            if value.strip()
+            if value.strip() and name not in _HIDDEN
         ]
 
 

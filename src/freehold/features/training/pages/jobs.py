@@ -13,6 +13,8 @@ from starlette.responses import Response
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.core.texts import said
+from freehold.features.grants import asking
+from freehold.features.grants.consent import GrantRefused
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
 from freehold.features.training import kept, runs
@@ -165,10 +167,17 @@ def _owner(node: Node, asset_id: str, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name_of(node, asset.owner),
         "asset": asset.name,
-        "state": _state(asset_id, asset.owner, found),
+        "state": "refused" if _refused(node, asset_id, found) else _state(asset_id, asset.owner, found),
         "request": next((row["id"] for row in found["waiting"] if row["asset"] == asset_id), ""),
         "notes": notes,
     }
+
+
+def _refused(node: Node, asset_id: str, found: dict[str, Any]) -> bool:
+    """Whether its owner's refusal is what the job stands still for."""
+    if not found["error"] or found["error"]["code"] != GrantRefused.code:
+        return False
+    return any(row["state"] == "refused" for row in asking.about(node, asset_id, 1))
 
 
 def _state(asset_id: str, owner: str, found: dict[str, Any]) -> str:
