@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from freehold.core import texts
 from freehold.core.errors import InvalidInput
-from freehold.core.texts import Day, Epsilon, Moment, Month, Share, Size, Span, Units, said
+from freehold.core.texts import Day, Epsilon, Moment, Month, Share, Size, Span, Units, packed, said, unpacked
 from freehold.kernel.web import formats, typed, words
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.reader import READER, Reader
@@ -115,7 +115,7 @@ def test_times_are_of_the_readers_zone_and_an_unknown_zone_is_said():
 def test_every_value_of_a_text_is_written_however_small_it_is(kind, number):
     for language in ("en", "de"):
         with read_by(language):
-            assert formats.tr(said("{it} free", it=kind(number))).strip(" free")
+            assert formats.tr(said("{it} free", it=kind(number))).removesuffix(" free")
 
 
 def test_a_text_keeps_english_for_everybody_else():
