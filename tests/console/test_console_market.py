@@ -213,7 +213,14 @@ def test_contributions_and_price_are_on_the_models_page(market: Market):
     said = page.locator("main").inner_text()
     assert "Lakeview Clinic" in said
     assert "$0.05" in said
-    for part in ("Right answers", "always the commoner answer", "Best single owner", "AUC", "EPSILON 50", "± "):
+    for part in (
+        "Right answers",
+        "always the commoner answer",
+        "Best single owner",
+        "AUC",
+        "EPSILON 50",
+        "± ",
+    ):
         assert part.lower() in said.lower(), part
     assert said.count("computed it again and agrees") == 2
     assert said.count("without it about") == 2, "and what leaving an owner out would change"
