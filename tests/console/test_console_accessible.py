@@ -6,25 +6,20 @@ import re
 from pathlib import Path
 from typing import Any
 
+import console_looks
 import pytest
+from console_looks import look_over, needs_axe, page_of, violations
 from console_node import Console
-from node_world import World
+from node_world import World, offered
 
-from freehold.features.grants import granting
+from freehold.features.data import publishing
+from freehold.features.grants import consent, granting
 from freehold.features.grants.asking import GrantWaiting
+from freehold.features.grants.wire import CounterRequest
 from freehold.features.identity import peers
 
-AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-PATHS = (
-    *("", "data", "publish", "requests", "settings", "backup", "no-such-page"),
-    *("uses", "money", "models", "market", "lineage", "log"),
-    *("inbox", "health", "find?q=a", "trail", "settings/people", "verify", "train"),
-    *("spending", "channels", "limits"),
-)
 CLOCK = "new Date().toLocaleTimeString('de', {hour: '2-digit', minute: '2-digit'})"
-needs_axe = pytest.mark.skipif(
-    not AXE.exists(), reason="axe-core is not installed: npm install in tests/clients"
-)
+WIDTHS = (360, 900, 1200, 1600)
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +35,14 @@ def addresses(console: Console, world: World, tmp_path_factory) -> list[str]:
     page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(table)
     page.get_by_role("button", name="Continue", exact=True).click()
     page.get_by_text("Ready.").wait_for()
-    draft = page.url.removeprefix(console.url)
+    draft = page.url.rsplit("/", 1)[-1]
     page.get_by_role("button", name="Continue", exact=True).click()
     page.get_by_text("Is this right?").wait_for()
     request, grant = _asked(console, world, table, asset)
-    others = [f"requests/{request}", f"access/{grant}/revoke"]
-    return [
-        *PATHS,
-        *others,
-        *(
-            f"assets/{asset}{facet}"
-            for facet in ("", "/access", "/uses", "/money", "/lineage", "/proof", "/settings")
-        ),
-        f"assets/{asset}/withdraw",
-        "assets",
-        "jobs",
-        "market/models",
-        "market/nodes",
-        draft,
-        f"{draft}/review",
-    ]
+    ids = {"own dataset": asset, "draft": draft, "request": request, "grant": grant}
+    ids |= _asks(console, world, table, page)
+    page.context.close()
+    return [one.format(**ids) for one in console_looks.of_one_node()]
 
 
 def _asked(console: Console, world: World, table: Path, asset: str) -> tuple[str, str]:
@@ -75,81 +58,96 @@ def _asked(console: Console, world: World, table: Path, asset: str) -> tuple[str
     return console.api("/requests")["requests"][0]["id"], grant.id
 
 
-@needs_axe
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_violation(console: Console, addresses: list[str], theme: str):
-    page = console.page(
-        storage_state=console.state, color_scheme=theme, bypass_csp=True, reduced_motion="reduce"
-    )
-    found = []
-    for path in addresses:
-        page.goto(console.url + path)
-        found += [(path, one["id"], _where(one)) for one in _violations(page)]
+def _asks(console: Console, world: World, table: Path, page: Any) -> dict[str, str]:
+    """Requests of this node: one waits, to one other terms were offered, one was agreed to."""
+    owner = world.party("Seller")
+    asked = {}
+    for name in ("waiting", "offered", "agreed"):
+        made = publishing.publish(
+            owner.node,
+            offered(table, label="label", name=name.capitalize(), price_units=100_000, approval="ask"),
+        )
+        console.api("/peers", {"url": owner.url})
+        asked[name] = console.api("/grants", {"asset": made.document.id, "action": "derive"})["asked"]["id"]
+    consent.counter(owner.node, CounterRequest(request_id=asked["offered"], price_units=200_000))
+    consent.accept(owner.node, asked["agreed"])
+    for name in ("offered", "agreed"):
+        page.goto(f"{console.url}asked/{asked[name]}")
+        page.get_by_role("button", name="Ask now").click()
+        page.wait_for_load_state()
+    return asked
+
+
+@pytest.fixture(scope="module")
+def seen(console: Console, addresses: list[str]) -> list[tuple[str, str, object]]:
+    """What is wrong with any page."""
+    page = console.page(storage_state=console.state, bypass_csp=True, reduced_motion="reduce")
+    found = look_over(page, console.url, addresses, WIDTHS)
     page.goto(console.url)
+    page.locator("details.account summary").click()
+    found += [("account menu", f"axe {one}", where) for one, where in violations(page)]
     page.keyboard.press("Control+k")
     page.get_by_role("combobox").fill("s")
     page.locator("#palette-1").wait_for()
-    found += [("palette", one["id"], _where(one)) for one in _violations(page)]
-    out = console.page(color_scheme=theme, bypass_csp=True)
-    for path in ("enter", "enter/code"):
-        out.goto(console.url + path)
-        found += [(path, one["id"], _where(one)) for one in _violations(out)]
-    assert not found
+    found += [("palette", f"axe {one}", where) for one, where in violations(page)]
+    page.context.close()
+    out = console.page(bypass_csp=True, reduced_motion="reduce")
+    found += look_over(out, console.url, ("enter", "enter/code"), WIDTHS)
+    out.context.close()
+    return found
+
+
+def _of(seen: list[tuple[str, str, object]], word: str) -> str:
+    return "\n".join(str(one) for one in seen if word in one[1])
+
+
+def test_no_page_is_left_out():
+    """Each page that features register, each tab of each kind of asset, own and of others."""
+    market = (one for some in console_looks.of_a_market().values() for one in some)
+    looked_at = {page_of(one) for one in (*console_looks.of_one_node(), *market)}
+    alone = console_looks.looked_at_alone()
+    assert not alone & looked_at, "a page that a walk looks at needs nothing more"
+    assert looked_at - {""} | alone == console_looks.every_address()
+
+
+@needs_axe
+def test_no_violation(seen: list[tuple[str, str, object]]):
+    assert not _of(seen, "axe ")
+
+
+@needs_axe
+def test_no_violation_of_its_colours_in_the_other_theme(seen: list[tuple[str, str, object]]):
+    assert not _of(seen, "other theme ")
+
+
+@needs_axe
+@pytest.mark.slow
+def test_no_violation_on_a_phone_in_the_dark(console: Console, addresses: list[str]):
+    page = console.page(
+        storage_state=console.state,
+        color_scheme="dark",
+        bypass_csp=True,
+        reduced_motion="reduce",
+        viewport={"width": 360, "height": 740},
+    )
+    assert not _of(look_over(page, console.url, addresses), "")
+    page.context.close()
 
 
 @needs_axe
 def test_the_first_page_of_all_has_no_violation(browser: Any, world: World, tmp_path: Path):
     node = Console(browser, tmp_path / "home", world.rpc_url).start()
-    found = []
-    for theme in ("light", "dark"):
-        page = node.page(color_scheme=theme, bypass_csp=True)
-        page.goto(node.url + "enter")
-        page.get_by_role("heading", name="Welcome").wait_for()
-        found += [(theme, one["id"], _where(one)) for one in _violations(page)]
+    page = node.page(bypass_csp=True, reduced_motion="reduce")
+    found = look_over(page, node.url, ["enter"], WIDTHS)
+    page.get_by_role("heading", name="Welcome").wait_for()
     assert node.stop() == 0
     assert not found
 
 
-def _violations(page: Any) -> list[Any]:
-    page.evaluate(AXE.read_text())
-    found: list[Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return found
-
-
-def _where(violation: Any) -> list[str]:
-    return [node["html"][:120] for node in violation["nodes"][:3]]
-
-
-def test_a_phone_scrolls_one_way_only(console: Console, addresses: list[str]):
-    page = console.page(storage_state=console.state, viewport={"width": 360, "height": 740})
-    for path in addresses:
-        page.goto(console.url + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
-
-
-_BROKEN = """() => [...document.querySelectorAll('main th, main td')].flatMap(cell => {
-    const broken = [], range = document.createRange(), walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode())
-        for (const word of walk.currentNode.data.matchAll(/[\\w.,$%]{2,}/g)) {
-            range.setStart(walk.currentNode, word.index);
-            range.setEnd(walk.currentNode, word.index + word[0].length);
-            const tops = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
-            if (word[0].length <= 14 && tops.size > 1) broken.push(word[0]);
-        }
-    return broken;
-})"""
-"""Short words in cells of tables that stand on several lines."""
-
-
-@pytest.mark.parametrize("width", [900, 1200, 1600])
-def test_no_word_of_a_table_is_broken_and_no_page_is_wider_than_its_window(
-    console: Console, addresses: list[str], width: int
-):
-    page = console.page(storage_state=console.state, viewport={"width": width, "height": 800})
-    for path in addresses:
-        page.goto(console.url + path)
-        assert page.evaluate(_BROKEN) == [], path
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_fits_its_window(seen: list[tuple[str, str, object]], width: int):
+    """It scrolls one way only; no word of a table and no button is broken, sentences stand apart, a finger hits what it wants."""
+    assert not _of(seen, f" at {width} px")
 
 
 def test_pages_work_without_script_and_are_small(console: Console, addresses: list[str]):

@@ -16,16 +16,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import console_looks
 import market_acts as act
 import node_tables
 import pytest
+from console_looks import look_over, needs_axe, violations
 from console_node import Console
 from node_world import World, offered, until
 
 from freehold.features.data import publishing
 
-AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-FACETS = ("", "/access", "/uses", "/money", "/lineage", "/proof", "/settings")
 HOSTILE = "<b>Ward</b> \u202etxt.exe"
 
 
@@ -50,22 +50,14 @@ class Market:
         """Every kind of page, with something on it."""
         job = self.builder.api("/jobs")["jobs"][0]
         (channel,) = self.buyer.api("/channels")["channels"]
-        paths = {
-            self.owner: [
-                *(f"assets/{self.data}{facet}" for facet in FACETS), "assets", "data",
-                "uses", "money", "collected", "collect", "log", "log/anchor", "verify", "models", "spending", "limits",
-            ],
-            self.builder: [
-                "models", *(f"assets/{self.model}{facet}" for facet in FACETS), f"assets/{self.model}/serve",
-                f"jobs/{job['id']}", "jobs", "train", "market", "market/models", "market/nodes", f"assets/{self.data}",
-                f"assets/{self.data}/access", f"lineage/{self.model}", "uses", f"train?with={self.data}",
-            ],
-            self.buyer: [
-                f"uses/{self.answer}", "spending", "channels", f"channels/{channel['channel']}/close", "lineage",
-                "market/models", f"assets/{self.model}", f"assets/{self.model}/access", f"assets/{self.model}/proof",
-            ],
+        ids = {
+            "own dataset": self.data, "others dataset": self.data, "own model": self.model, "others model": self.model,
+            "job": job["id"], "answer": self.answer, "channel": channel["channel"],
         }  # fmt: skip
-        return list(paths.items())
+        return [
+            (getattr(self, who), [path.format(**ids) for path in paths])
+            for who, paths in console_looks.of_a_market().items()
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +133,7 @@ def _trade(made: Market, world: World, home: Path) -> None:
     made.builder.api("/peers", {"url": second.url})
     act.look_around(page, made.builder, made.owner)
     act.order(page, made.builder, ["Ward", "Hillside"], test, name="Illness risk", price="0.05", rounds=4)
+    assert not violations(page, at="/train/{draft}")
     assert "$3.00" in page.locator(".figures").inner_text()
     said = page.locator("main").inner_text()
     assert "The run costs each owner's rows an epsilon of 50." in said
@@ -232,6 +225,9 @@ def test_contributions_and_price_are_on_the_models_page(market: Market):
 
 
 def test_the_owner_is_paid_and_collects_in_two_clicks(market: Market):
+    page, (channel,) = market.builder_page, market.buyer.api("/channels")["channels"]
+    page.goto(f"{market.builder.url}channels/{channel['channel']}/retry")
+    assert not violations(page, at="/channels/{channel}/retry")
     act.settled(market.builder)
     page = market.owner_page
     page.goto(market.owner.url)
@@ -530,6 +526,7 @@ def test_a_file_of_rows_is_asked_in_several_calls_for_a_price_that_was_said(
     said = page.locator("main").inner_text()
     assert "$0.10 in all for 1001 rows, in 2 calls." in said.replace("1,001", "1001")
     assert "a comma is read as the decimal mark" in said
+    assert not violations(page, at="/assets/{model}/ask/{batch}")
     assert buyer.api("/channels")["channels"][0]["promised_units"] == before, "nothing is paid yet"
     assert list((buyer.home / "uploads").iterdir()) == []
     # the form is sent twice
@@ -639,7 +636,7 @@ def test_an_owner_away_is_named_with_its_rounds_and_what_is_held_back_is_release
     assert not violations(page)
     page.get_by_role("link", name="Release all the same").click()
     assert "always giving the commoner label is right on" in page.locator("main").inner_text()
-    assert not violations(page)
+    assert not violations(page, at="/jobs/{job}/release")
     page.get_by_role("button", name="Release all the same").click()
     page.get_by_role("link", name="Look at it and put it on sale").wait_for(timeout=60_000)
 
@@ -661,24 +658,13 @@ def test_a_dispute_is_shown_on_home_until_it_is_put_aside(market: Market):
     line.wait_for()
     page.locator("li", has=line).get_by_role("link", name="Look").click()
     assert "did not sign that it agrees" in page.locator("main").inner_text()
-    assert not violations(page)
+    assert not violations(page, at="/disputes/{run}")
     page.get_by_role("button", name="Put it aside").click()
     page.get_by_text("The signed proof stays").wait_for()
     assert line.count() == 0
 
 
-def violations(page: Any) -> list[tuple[str, list[str]]]:
-    """What axe-core finds serious on the page as it is; nothing where it is not installed."""
-    if not AXE.exists():
-        return []
-    page.evaluate(AXE.read_text())
-    return [
-        (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
-        for one in page.evaluate("axe.run()")["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
+@needs_axe
 @pytest.mark.parametrize(
     ("theme", "width"),
     [
@@ -686,10 +672,8 @@ def violations(page: Any) -> list[tuple[str, list[str]]]:
         pytest.param("dark", 360, id="dark and narrow"),
     ],
 )
-def test_no_serious_violation(market: Market, theme: str, width: int):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm install in tests/clients")
-    found, sideways = [], []
+def test_no_page_has_a_violation_or_is_broken(market: Market, theme: str, width: int):
+    found = []
     for console, paths in market.addresses():
         page = console.page(
             storage_state=console.state,
@@ -698,13 +682,9 @@ def test_no_serious_violation(market: Market, theme: str, width: int):
             reduced_motion="reduce",
             viewport={"width": width, "height": 800},
         )
-        for path in paths:
-            page.goto(console.url + path)
-            sideways += [path] if page.evaluate("document.documentElement.scrollWidth > innerWidth") else []
-            found += [(path, *one) for one in violations(page)]
+        found += look_over(page, console.url, paths, (360, 900, 1280))
         page.context.close()
     assert not found, "\n".join(map(str, found))
-    assert not sideways
 
 
 def test_pages_work_without_script_and_show_no_hex(market: Market):

@@ -97,22 +97,7 @@ class Console:
             Route(CONSOLE_PATH + UNSENT_PATH, self._unsent),
             Route(f"{CONSOLE_PATH}{UNSENT_PATH}/drop", self._drop_unsent, methods=["POST"]),
         ]
-        own = (
-            home.PAGES,
-            inbox.PAGES,
-            starting.PAGES,
-            health.PAGES,
-            find.PAGES,
-            settings.PAGES,
-            people.PAGES,
-            trail.PAGES,
-            backup.PAGES,
-            made.PAGES,
-        )
-        # an asset's page takes what is left of the addresses below it
-        pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
-        # what an address says outright goes before what takes any word in its place
-        pages.sort(key=lambda one: "{" in one.path)
+        pages = every_page()
         self.rendering.offering = Offering(pages)
         routes = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
         routes = [*(Route(CONSOLE_PATH + one.path, self._endpoint(one)) for one in _back(pages)), *routes]
@@ -313,6 +298,26 @@ class Console:
             check=self.entering.check,
             person=session.person,
         )
+
+
+def every_page() -> list[Page]:
+    """Those of the shell and of all features; the first that an address fits is what it leads to."""
+    own = (
+        home.PAGES,
+        inbox.PAGES,
+        starting.PAGES,
+        health.PAGES,
+        find.PAGES,
+        settings.PAGES,
+        people.PAGES,
+        trail.PAGES,
+        backup.PAGES,
+        made.PAGES,
+    )
+    # an asset's page takes what is left of the addresses below it
+    pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
+    # what an address says outright goes before what takes any word in its place
+    return sorted(pages, key=lambda one: "{" in one.path)
 
 
 def _back(pages: Iterable[Page]) -> Iterator[Page]:
