@@ -142,7 +142,7 @@ def violations(page: Any, at: str = "", **options: object) -> list[tuple[str, li
 
 
 def look_over(
-    page: Any, url: str, paths: Iterable[str], widths: Iterable[int] = ()
+    page: Any, url: str, paths: Iterable[str], widths: Iterable[int] = (), *, other_theme: bool = True
 ) -> list[tuple[str, str, object]]:
     """(path, problem, where) of pages, each opened once: by axe-core as the tab is, its colours again in the other theme, and its layout at each width."""
     if AXE.exists():
@@ -150,16 +150,18 @@ def look_over(
     size = page.viewport_size
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     found: list[tuple[str, str, object]] = []
-    for path in paths:
+    for number, path in enumerate(paths):
         page.goto(url + path, wait_until="domcontentloaded")
         found += [(path, f"axe {problem}", where) for problem, where in violations(page)]
-        page.emulate_media(color_scheme="light" if dark else "dark")
-        # what frames a page is the same on each
-        found += [
-            (path, f"other theme {problem}", where)
-            for problem, where in violations(page, runOnly=OF_A_THEME, within="main")
-        ]
-        page.emulate_media(color_scheme="dark" if dark else "light")
+        if other_theme:
+            page.emulate_media(color_scheme="light" if dark else "dark")
+            # what frames a page is the same on each
+            within = "main" if number else "body"
+            found += [
+                (path, f"other theme {problem}", where)
+                for problem, where in violations(page, runOnly=OF_A_THEME, within=within)
+            ]
+            page.emulate_media(color_scheme="dark" if dark else "light")
         for width in widths:
             page.set_viewport_size({"width": width, "height": size["height"]})
             found += [

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from freehold.core.texts import Day, Units
 from freehold.core.times import DAY_SECONDS
-from freehold.kernel.web.formats import cents, value
+from freehold.kernel.web.formats import cents, short_day, value
 from freehold.kernel.web.words import plain
 
 Point = tuple[object, int]
@@ -52,7 +52,7 @@ class Chart:
     @property
     def marks(self) -> list[object]:
         """The first, a middle and the last label."""
-        labels = [label for label, _ in self.points]
+        labels = [short_day(label) if isinstance(label, Day) else label for label, _ in self.points]
         if len(labels) < 3:
             return labels
         return [labels[0], labels[len(labels) // 2], labels[-1]]

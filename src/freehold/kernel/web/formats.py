@@ -161,18 +161,11 @@ def day(seconds: float) -> str:
     return format_date(here(seconds), "long", locale=locale())
 
 
-def listed_day(seconds: float) -> str:
-    """`3 Mar 2026`, in a column of dates."""
+def short_day(seconds: float) -> str:
+    """`3 Mar 2026`, in a column of dates and below a chart."""
     from babel.dates import format_date  # noqa: PLC0415
 
     return format_date(here(seconds), "medium", locale=locale())
-
-
-def short_day(seconds: float) -> str:
-    """`3 Mar`, for the axis of a chart."""
-    from babel.dates import format_skeleton  # noqa: PLC0415
-
-    return format_skeleton("MMMd", here(seconds), locale=locale())
 
 
 def month(first: date) -> str:

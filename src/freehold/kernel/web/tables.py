@@ -32,7 +32,7 @@ from freehold.core.money import DECIMALS
 from freehold.core.texts import Day, Text, Units
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
-from freehold.kernel.web.formats import cents, listed_day, tr, value
+from freehold.kernel.web.formats import cents, tr, value
 from freehold.kernel.web.names import clean
 from freehold.kernel.web.visit import Answered, Visit
 
@@ -338,12 +338,12 @@ class Listed:
     @staticmethod
     def text(cell: object) -> str:
         """A value as its reader writes it."""
-        return listed_day(cell) if isinstance(cell, Day) else value(cell)
+        return value(cell)
 
     @staticmethod
     def kind(cell: object) -> str:
         """What a cell is, where it is more than a value."""
-        return type(cell).__name__.lower() if isinstance(cell, Link | Tag | Button | Units) else ""
+        return type(cell).__name__.lower() if isinstance(cell, Link | Tag | Button | Units | Day) else ""
 
     @property
     def keys(self) -> list[str | None]:

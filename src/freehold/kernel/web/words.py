@@ -96,6 +96,11 @@ def day(seconds: float | None) -> str:
     return UNKNOWN if seconds is None else _time(seconds, formats.day(seconds))
 
 
+def short_day(seconds: float) -> str:
+    """A moment as a date, where there is little room."""
+    return _time(seconds, formats.short_day(seconds))
+
+
 def count(number: int | None, noun: str, many: str = "") -> Text:
     """`1 row`, `2 rows`, `— rows` where nothing that can be read says how many."""
     forms = f"{{n}} {noun}", f"{{n}} {many or noun + 's'}"
@@ -166,6 +171,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plain": plain,
     "purpose": purpose,
     "sentence": sentence,
+    "short_day": short_day,
     "size": size,
     "told": told,
     "tr": tr,
