@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,3 +115,24 @@ def test_every_page_works_while_the_network_is_away_and_says_so_once(
     finally:
         proxy.rule = lambda _: None
     until(lambda: _AWAY not in owner.get("/").text, "it is back", 40)
+
+
+@pytest.mark.slow
+def test_a_network_that_keeps_everybody_waiting_keeps_no_page_waiting(
+    node: Console, owner: httpx.Client, proxy: ChainProxy
+):
+    owner.get("/money")
+    goes_on = threading.Event()
+    proxy.rule = lambda _: goes_on.wait(60) and "drop"
+    try:
+        until(lambda: not _ready(node), "it is seen", 60)
+        for path in ("/", "/money", "/health", "/collected", "/channels"):
+            began = time.monotonic()
+            assert owner.get(path).status_code == 200
+            # one question to the network alone waits ten seconds
+            assert time.monotonic() - began < 5, path
+        assert "These sums are as of" in owner.get("/money").text
+    finally:
+        proxy.rule = lambda _: None
+        goes_on.set()
+    until(lambda: _AWAY not in owner.get("/").text, "it is back", 60)

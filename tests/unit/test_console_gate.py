@@ -11,6 +11,10 @@ LOCAL, REMOTE = ("127.0.0.1", 5), ("203.0.113.9", 5)
 
 
 def status(hosts, client, method="GET", **headers: str) -> int:
+    return answered(hosts, client, method, **headers)[0]
+
+
+def answered(hosts, client, method="GET", **headers: str) -> tuple[int, bytes]:
     async def inside(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
@@ -29,7 +33,7 @@ def status(hosts, client, method="GET", **headers: str) -> int:
     sent = dict(said[0]["headers"])
     assert b"default-src 'none'" in sent[b"content-security-policy"], "refusals carry the headers too"
     assert sent[b"cache-control"] == b"no-store"
-    return said[0]["status"]
+    return said[0]["status"], said[1]["body"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:7400", "localhost:1", "[::1]:7400"])
@@ -65,6 +69,16 @@ def test_changes_come_from_own_pages():
 
 
 GOOD = {"host": "127.0.0.1:7400", "sec_fetch_site": "same-origin", "origin": "http://127.0.0.1:7400"}
+
+
+def test_without_https_a_form_is_refused_with_the_reason():
+    said = answered(("north.example",), ("10.0.0.7", 5), "POST", host="north.example", origin="null")
+    assert said[0] == 403
+    assert b"put HTTPS before the console" in said[1]
+    other = answered(
+        ("north.example",), ("10.0.0.7", 5), "POST", host="north.example", origin="http://evil.example"
+    )
+    assert other == (403, b"this request comes from another site\n")
 
 
 def test_one_guard_at_a_time():

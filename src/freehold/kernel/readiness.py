@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from freehold.chain.answers import read_number
+from freehold.chain.errors import ChainUnreachable
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import public_account
 from freehold.kernel.anchored_head import own_head
@@ -105,6 +106,11 @@ class Readiness:
             looking.start()
             looking.join(seconds)
         return self._last
+
+    @property
+    def chain_away(self) -> bool:
+        """Whether the chain did not answer at the last look: who only shows what it says need not wait for it."""
+        return self.soon(0.05).reasons.get("chain") == ChainUnreachable.code
 
     def _renewed(self, last: Look) -> Look:
         chain: dict[str, Any] = {}

@@ -41,7 +41,7 @@ FEATURE = Feature(
         wire.EARNINGS.does(lambda host, _: earning.overview(host.node)),
         wire.CLAIM.does(lambda host, asked: earning.claim(host.node, asked.model)),
     ),
-    parts=(lambda host: Ledger(host.node),),
+    parts=(Ledger,),
     cards=(Card("home_earned.html", pages.look, 10),),
     reminders=(pages.remind,),
     pages=tuple(pages.PAGES),

@@ -16,7 +16,7 @@ from freehold.chain.client import Chain
 from freehold.core.errors import Unavailable
 from freehold.core.money import BPS
 from freehold.features.earnings import earning
-from freehold.kernel.node import Node
+from freehold.kernel.host import Host
 
 REREAD_BLOCKS = 64
 FEW_BLOCKS = 5_000
@@ -60,8 +60,8 @@ class Money:
 class Ledger:
     """The moves of one account; usable from several threads."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, host: Host) -> None:
+        self._node, self._readiness = host.node, host.readiness
         self._known: Money | None = None
         self._lock = threading.Lock()
         self._events: list[Event] = []
@@ -71,13 +71,18 @@ class Ledger:
 
     def money(self) -> Money | None:
         """What is known now, or was when the chain answered last; None where it has not answered yet."""
+        if self._readiness.chain_away:
+            return self._last()
         try:
             moves = self.moves()
             found = earning.overview(self._node, {move.grant for move in moves if move.grant})
             self._known = Money(found, moves, self._node.now())
         except Unavailable:
-            return replace(self._known, away=True) if self._known else None
+            return self._last()
         return self._known
+
+    def _last(self) -> Money | None:
+        return replace(self._known, away=True) if self._known else None
 
     def moves(self) -> list[Move]:
         """All of them, oldest first. Raises ChainUnreachable."""

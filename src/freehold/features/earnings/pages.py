@@ -88,6 +88,8 @@ def _made(node: Node, money: Money | None) -> Made | None:
 
 def remind(host: Host) -> Iterator[Reminder]:
     """Money to collect."""
+    if host.readiness.chain_away:
+        return
     with suppress(Unavailable):
         if units := earning.claimable_units(host.node):
             text = said("{sum} of your earnings waits to be collected.", sum=Units(units))

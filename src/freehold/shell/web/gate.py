@@ -82,6 +82,8 @@ class Gate:
             if not _is_loopback(scope.get("client")) or any(header in headers for header in _FORWARDING):
                 return "the console is for this machine only; the setting console_hosts allows more"
         if scope["method"] not in ("GET", "HEAD") and not is_own(headers):
+            if "sec-fetch-site" not in headers and headers.get("origin", "null") == "null":
+                return "without HTTPS a browser does not tell where a form comes from: put HTTPS before the console"
             return "this request comes from another site"
         return ""
 
