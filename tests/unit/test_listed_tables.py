@@ -20,6 +20,7 @@ from freehold.kernel.web.forms import Form
 from freehold.kernel.web.reader import READER, SPOKEN, Reader
 from freehold.kernel.web.tables import Bulk, Column, Filter, Listed, Number, Table, decimal, moment
 from freehold.kernel.web.visit import Answered
+from freehold.shell.web.reading import translations
 from freehold.shell.web.rendering import Rendering
 
 ROWS = [{"id": str(n), "name": f"Table {n % 7} é", "units": n * 10_000, "at": n} for n in range(123)]
@@ -65,11 +66,35 @@ def query_of(address: str) -> dict[str, str]:
 def file(made: Table, query: Mapping[str, str]) -> str:
     with pytest.raises(Answered) as answered:
         made.shown(visit({**query, "format": "csv"}))
+    return asyncio.run(whole(answered.value))
 
-    async def body() -> bytes:
-        return b"".join([part async for part in answered.value.response.body_iterator])  # type: ignore[attr-defined]
 
-    return asyncio.run(body()).decode()
+async def whole(answered: Answered) -> str:
+    parts = [part async for part in answered.response.body_iterator]  # type: ignore[attr-defined]
+    return b"".join(parts).decode()
+
+
+def test_a_file_is_in_one_language_and_opens_in_the_spreadsheets_of_its_country(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    columns = (
+        Column("name", said("Name")),
+        Column("what", said("What"), csv=lambda _: said("Published data")),
+        Column("is", said("Signed by both sides"), csv=lambda row: row["at"] == 0),
+        Column("units", said("Paid"), csv=lambda row: decimal(row["units"])),
+    )
+    monkeypatch.setattr(tables, "MOST_ROWS", 2)
+    made = table(columns=columns, limit=2)
+    reader = READER.set(Reader("de", "AT", texts=lambda: translations("de")))
+    with pytest.raises(Answered) as answered:
+        made.shown(visit({"format": "csv"}))
+    # it is sent when the request is over
+    READER.reset(reader)
+    sent = asyncio.run(whole(answered.value)).removeprefix("\ufeff")
+    rows = list(csv.reader(io.StringIO(sent), delimiter=";"))
+    assert rows[0] == ["Name", "Was", "Von beiden Seiten unterschrieben", "Bezahlt"]
+    assert rows[1] == ["Table 0 é", "Daten veröffentlicht", "ja", "0,00"]
+    assert rows[-1] == ["Table 3 é", "Daten veröffentlicht", "nein", "1,22"]
 
 
 def test_a_form_is_answered_by_its_page_whatever_its_address_asks_for():
@@ -251,13 +276,10 @@ def test_a_file_is_said_in_one_language_as_its_reader_has_it() -> None:
     finally:
         READER.reset(token)
 
-    async def body() -> bytes:
-        return b"".join([part async for part in answered.value.response.body_iterator])  # type: ignore[attr-defined]
-
     # its rows are read later, when nobody reads any more
-    german = asyncio.run(body()).decode().removeprefix("\ufeff")
-    assert list(csv.reader(io.StringIO(german))) == [
+    german = asyncio.run(whole(answered.value)).removeprefix("\ufeff")
+    assert list(csv.reader(io.StringIO(german), delimiter=";")) == [
         ["Betrag", "Stand", "Name"],
-        ["2.50", "angeboten", "مريم"],
+        ["2,50", "angeboten", "مريم"],
     ]
     assert "on offer" in file(made, {})

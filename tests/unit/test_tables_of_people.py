@@ -117,7 +117,7 @@ REFUSED = {
     "gzip": (gzip.compress(b"a,b,y\n1,2,0\n"), "packed with gzip"),
     "bzip2": (bz2.compress(b"a,b,y\n1,2,0\n"), "packed with bzip2"),
     "zip or xlsx": (zipped(), "a ZIP archive"),
-    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old spreadsheet"),
+    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "or one with a password"),
     "numpy": (b"\x93NUMPY\x01\x00", "NumPy"),
 }
 

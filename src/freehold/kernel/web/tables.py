@@ -18,7 +18,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,10 +29,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response, StreamingResponse
 
 from freehold.core.money import DECIMALS
-from freehold.core.texts import Day, Text, Units
+from freehold.core.texts import Day, Text, Units, said
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
-from freehold.kernel.web.formats import cents, tr, value
+from freehold.kernel.web.formats import cents, marks, tr, value
 from freehold.kernel.web.names import clean
 from freehold.kernel.web.visit import Answered, Visit
 
@@ -52,6 +52,7 @@ _BEGINS_FORMULA = re.compile(r"(^|[;\n])(?=\s*[=+\-@＝＋－＠])|^(?=[\n\ufffd
 _ISOLATES = dict.fromkeys(map(ord, "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"))
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Excel reads a CSV file in the encoding of its country unless it begins with this; other programs pass over it."""
+_YES, _NO = said("yes"), said("no")
 
 
 @dataclass(frozen=True)
@@ -217,10 +218,11 @@ class Table:
             "cache-control": "no-store",
         }
         columns = [one for one in self.columns if one.csv is not False]
-        head = (_MARK + _line(one.label for one in columns)).encode()
-        # rows are read while the file is sent, and said to whom asked
-        lines = self._lines(copy_context(), head, columns, first, pages)
-        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+        lines = self._lines(columns, first, pages)
+        # rows are read while the file is sent, and for whoever asked all the same
+        reader = copy_context()
+        sent = iter(lambda: reader.run(next, lines, None), None)
+        return StreamingResponse(sent, media_type="text/csv; charset=utf-8", headers=headers)
 
     def _pages(self, wanted: Wanted) -> Iterator[Sequence[Any]]:
         left = MOST_DOWNLOADED
@@ -234,25 +236,23 @@ class Table:
 
     @staticmethod
     def _lines(
-        asked: Context,
-        head: bytes,
-        columns: Sequence[Column],
-        first: Sequence[Any],
-        pages: Iterator[Sequence[Any]],
+        columns: Sequence[Column], first: Sequence[Any], pages: Iterator[Sequence[Any]]
     ) -> Iterator[bytes]:
-        yield head
+        yield (_MARK + _line(one.label for one in columns)).encode()
         for rows in chain((first,), pages):
-            yield asked.run(_rows, columns, rows).encode()
-
-
-def _rows(columns: Sequence[Column], rows: Sequence[Any]) -> str:
-    return "".join(_line(one.said(row) for one in columns) for row in rows)
+            yield "".join(_line(one.said(row) for one in columns) for row in rows).encode()
 
 
 def _line(cells: Iterator[object]) -> str:
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerow([written(one) for one in cells])
+    # as spreadsheets of the reader's country write and open it
+    ends = ";" if _has_commas() else ","
+    csv.writer(out, delimiter=ends, quoting=csv.QUOTE_ALL).writerow([written(one) for one in cells])
     return out.getvalue()
+
+
+def _has_commas() -> bool:
+    return marks()[0] == ","
 
 
 def written(value: object) -> str:
@@ -260,16 +260,16 @@ def written(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr(_YES if value else _NO)
     if isinstance(value, int | Number):
-        return str(value)
+        return str(value).replace(".", "," if _has_commas() else ".")
     # a file's cell is apart from others anyhow
     text = tr(value).translate(_ISOLATES) if isinstance(value, Text) else str(value)
     return _BEGINS_FORMULA.sub(r"\1'", clean(text.replace("\r\n", "\n")))
 
 
 class Number(str):
-    """A number written with a dot; a file says it as it is."""
+    """A number written with a dot; a file says it with the reader's decimal sign."""
 
     __slots__ = ()
 

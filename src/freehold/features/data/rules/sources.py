@@ -36,31 +36,33 @@ if TYPE_CHECKING:
     from freehold.features.data.rules.table import IntArray, Limits
     from freehold.features.data.rules.written import Understood
 
+_OLD = b"\xd0\xcf\x11\xe0"
 _FOREIGN = {
-    b"PK\x05\x06": "an empty ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet (xls)",
-    b"\x1f\x8b": "packed with gzip",
-    b"BZh": "packed with bzip2",
-    b"\xfd7zXZ\x00": "packed with xz",
-    b"\x28\xb5\x2f\xfd": "packed with zstd",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"Rar!": "a RAR archive",
-    b"ARROW1": "an Arrow (Feather) file",
-    b"FEA1": "a Feather file",
-    b"SQLite format 3": "an SQLite database",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "a NumPy array",
-    b"ORC": "an ORC file",
-    b"Obj\x01": "an Avro file",
-    b"%PDF": "a PDF",
-    b"\x80\x04\x95": "a Python pickle",
-    b"$FL2": "an SPSS file",
-    b"<stata_dta>": "a Stata file",
+    b"PK\x05\x06": said("an empty ZIP archive"),
+    # a workbook with a password lies in such a file too
+    _OLD: said("an old spreadsheet (xls), or one with a password"),
+    b"\x1f\x8b": said("packed with gzip"),
+    b"BZh": said("packed with bzip2"),
+    b"\xfd7zXZ\x00": said("packed with xz"),
+    b"\x28\xb5\x2f\xfd": said("packed with zstd"),
+    b"7z\xbc\xaf\x27\x1c": said("a 7z archive"),
+    b"Rar!": said("a RAR archive"),
+    b"ARROW1": said("an Arrow (Feather) file"),
+    b"FEA1": said("a Feather file"),
+    b"SQLite format 3": said("an SQLite database"),
+    b"\x89HDF": said("an HDF5 file"),
+    b"\x93NUMPY": said("a NumPy array"),
+    b"ORC": said("an ORC file"),
+    b"Obj\x01": said("an Avro file"),
+    b"%PDF": said("a PDF"),
+    b"\x80\x04\x95": said("a Python pickle"),
+    b"$FL2": said("an SPSS file"),
+    b"<stata_dta>": said("a Stata file"),
 }
 """By which bytes files begin that people have tables in and that are not read here."""
 _TEXTS = {
     "JSON": re.compile(rb"\[\s*[\[{]|\{\s*[\"}]"),
-    "a web page (HTML) or XML": re.compile(rb"<(!|\?xml|(html|head|body|table)\b)", re.IGNORECASE),
+    said("a web page (HTML) or XML"): re.compile(rb"<(!|\?xml|(html|head|body|table)\b)", re.IGNORECASE),
 }
 """How texts begin that are no tables; a column's name may begin so, but not go on so."""
 _HEAD_BYTES = 64
@@ -219,11 +221,13 @@ def _require_table(head: bytes, size: int, file: str, limits: Limits) -> None:
             hint=said("Split the file, or raise the setting max_table_bytes."),
             limit=limits.size_bytes,
         )
-    foreign = next((kind for mark, kind in _FOREIGN.items() if head.startswith(mark)), None)
-    if foreign is not None:
+    mark = next((mark for mark in _FOREIGN if head.startswith(mark)), None)
+    if mark is not None:
         raise InvalidTable(
-            said("{file} is no table that is read here: it is {foreign}", file=file, foreign=foreign),
-            hint=said("Unpack it, or save the table as CSV, Excel (xlsx) or Parquet."),
+            said("{file} is no table that is read here: it is {foreign}", file=file, foreign=_FOREIGN[mark]),
+            hint=said("Save it without a password, and as Excel (xlsx) or CSV.")
+            if mark == _OLD
+            else said("Unpack it, or save the table as CSV, Excel (xlsx) or Parquet."),
         )
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if kind := next((kind for kind, begins in _TEXTS.items() if begins.match(text)), None):
