@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 
+import httpx
 import pytest
 from console_node import Console
 from node_process import PASSPHRASE
@@ -217,6 +221,35 @@ def test_one_person_has_two_files_on_their_way_and_no_more(node, crew):
         one.join()
     assert {one.status_code for one in sent} == {303}
     until(lambda: not list(folder.glob("*.part")), "nothing stays", 20)
+
+
+@pytest.mark.slow
+def test_who_only_looks_keeps_nobody_waiting_by_asking_much_at_once(node, crew, world, tmp_path):
+    silent = open_node(tmp_path / "silent", world.rpc_url)
+    node.api("/peers", {"url": silent.origin})
+    person = crew[Role.AUDITOR]
+    asked, form = dict(person.kept), {"csrf": person.token}
+
+    def look_again() -> None:
+        one = Browser(node)
+        one.kept = dict(asked)
+        with suppress(httpx.TimeoutException):
+            one.post("/console/market/nodes/look", data=form)
+
+    asking = [threading.Thread(target=look_again) for _ in range(60)]
+    os.kill(silent.pid, signal.SIGSTOP)
+    try:
+        for one in asking:
+            one.start()
+        time.sleep(1)
+        assert owner(node).get("/console/health", timeout=15).status_code == 200
+        assert crew[Role.FINANCE].get("/console/health", timeout=15).status_code == 200
+    finally:
+        os.kill(silent.pid, signal.SIGCONT)
+        for one in asking:
+            one.join()
+        node.api("/peers/forget", {"url": silent.origin})
+        assert silent.stop() == 0
 
 
 def test_a_code_waits_until_a_page_is_shown(node):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -28,7 +29,7 @@ from freehold.kernel.registry import everything
 from freehold.kernel.trail import Outcome
 from freehold.kernel.web import forms
 from freehold.kernel.web.forms import TOKEN_FIELD, Form, FormExpired
-from freehold.kernel.web.powers import NoPower
+from freehold.kernel.web.powers import NoPower, Person
 from freehold.kernel.web.visit import Answered, NotDone, Page, Visit, moved
 from freehold.shell.web import choosing, unsent
 from freehold.shell.web.entering import UNSENT_PATH, Entering, set_cookie, unsent_cookie
@@ -70,6 +71,10 @@ MOST_FILES = 2
 """That one person may be sending, or having worked on, at once: each lies on the disk meanwhile."""
 
 
+MOST_THREADS = 8
+"""Requests of one person that are worked on at once; more of theirs wait, and nobody else does."""
+
+
 class Console:
     """All pages of one node."""
 
@@ -80,6 +85,7 @@ class Console:
         self.entering = Entering(door, self.sessions, self.rendering)
         self.live = Live(door, self.entering.end_stale)
         self._sending: Counter[str] = Counter()
+        self._threads: defaultdict[str, CapacityLimiter] = defaultdict(lambda: CapacityLimiter(MOST_THREADS))
 
     def routes(self) -> list[Route]:
         """Every address there is."""
@@ -140,9 +146,13 @@ class Console:
                 failed = error
             except Exception as error:  # noqa: BLE001 - a page says so; the log says what
                 failed = faults.met_by_node(error, page.path, _log)
-            return await run_in_threadpool(self._failed, request, page, visit, failed)
+            return await self._in_thread(visit.person, partial(self._failed, request, page, visit, failed))
 
         return answer
+
+    async def _in_thread(self, person: Person, work: Callable[[], Response]) -> Response:
+        """What may take long, in a thread of those that a person may take."""
+        return await to_thread.run_sync(work, limiter=self._threads[person.id])
 
     async def _perform(self, request: Request, page: Page, visit: Visit) -> Response:
         if not visit.may(page.needs):
@@ -171,7 +181,7 @@ class Console:
             return _do(page, replace(visit, form=form))
 
         try:
-            done = await run_in_threadpool(act)
+            done = await self._in_thread(visit.person, act)
         except BaseException:
             form.close()
             raise
@@ -258,7 +268,7 @@ class Console:
         kept = self.entering.waiting(request, session.person)
         if kept is None:
             return RedirectResponse(CONSOLE_PATH + "/", 303)
-        return await run_in_threadpool(visit.show, "unsent.html", form=kept)
+        return await self._in_thread(visit.person, partial(visit.show, "unsent.html", form=kept))
 
     async def _drop_unsent(self, request: Request) -> Response:
         session = self.entering.session(request)
