@@ -37,8 +37,14 @@ IN_ALL = "max_total"
 _TOGETHER = ("spend_per_day_micro", IN_ALL)
 """Limits of several acts, of which earlier ones take their part."""
 _WORDS = {
-    "spend_per_act_micro": (said("for one act"), said("Raise it: freehold spending --per-act DOLLARS.")),
-    "spend_per_day_micro": (said("in 24 hours"), said("Raise it: freehold spending --per-day DOLLARS.")),
+    "spend_per_act_micro": (
+        said("for one act"),
+        said("Raise it: freehold spending --per-act DOLLARS, or in the console under Money, Limits."),
+    ),
+    "spend_per_day_micro": (
+        said("in 24 hours"),
+        said("Raise it: freehold spending --per-day DOLLARS, or in the console under Money, Limits."),
+    ),
     "--max": (said("for one act"), said("Give a larger --max.")),
     IN_ALL: (said("in all"), said("Give a larger max_total.")),
 }

@@ -95,7 +95,7 @@ def _exchange(client: httpx.Client, url: str, body: bytes, header: str, timeout:
     except httpx.HTTPError as error:
         raise PeerUnreachable(
             said("{url} did not answer ({kind})", url=url, kind=type(error).__name__),
-            hint=said("Is that node running?"),
+            hint=said("Is that node running? Ask again: the same payment is sent, and none besides."),
             url=url,
         ) from error
     try:

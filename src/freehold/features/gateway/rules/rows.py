@@ -320,10 +320,11 @@ def _require_columns(name: str, given: Sequence[str], columns: Sequence[str]) ->
         # a name that is there twice or blank is the likelier cause
         names.checked(given, name)
         raise InvalidRequest(
-            said(
+            said.many(
                 "{name}: the file lacks {n} of the model's columns, first '{missing}'",
-                name=name,
+                "{name}: the file lacks {n} of the model's columns, first '{missing}'",
                 n=len(missing),
+                name=name,
                 missing=missing[0],
             ),
             hint=_hint(

@@ -27,6 +27,10 @@ def _right(row: dict[str, Any]) -> object:
     return None if row["right_bps"] is None else said("{share}", share=Share(row["right_bps"]))
 
 
+def _commoner(row: dict[str, Any]) -> object:
+    return row["majority"] and said("{share}", share=Share(row["majority"]))
+
+
 def _state(row: dict[str, Any]) -> Tag:
     return Tag(said("on sale"), "good") if row["serving"] else Tag(said("not on sale"))
 
@@ -51,7 +55,13 @@ MARKET = (
     Column("owner_name", said("Of"), "named"),
     LABEL,
     RIGHT,
-    Column("majority", said("Commoner answer alone"), align="end"),
+    Column(
+        "majority",
+        said("Commoner answer alone"),
+        _commoner,
+        align="end",
+        csv=lambda row: row["majority"] and Number(row["majority"] / 10_000),
+    ),
     Column("owners", said("Owners of its data"), lambda row: row["owners"] or None, align="end"),
     PRICE,
 )
@@ -92,9 +102,10 @@ def market(visit: Visit) -> Response:
     return visit.show("market_models.html", listed=listed.shown(visit), peers=known)
 
 
-def _majority(visit: Visit, model: str) -> object:
+def _majority(visit: Visit, model: str) -> int | None:
+    """Of ten thousand rows, as `right_bps`."""
     scores = shown.metrics(visit.node.asset(model))
-    return scores and said("{share}", share=Share(scores["majority_correct"] * 10_000 // scores["rows"]))
+    return scores["majority_correct"] * 10_000 // scores["rows"] if scores else None
 
 
 PAGES: tuple[Page, ...] = (
