@@ -178,6 +178,9 @@ def test_what_could_be_two_things_is_asked_before_it_is_published(console: Conso
     page.get_by_role("radio", name="the comma is the decimal mark").click()
     page.get_by_text("Ready.").wait_for()
     assert "dose: 1.100 is read as 1100" in page.locator("#read").inner_text()
+    said = page.locator("main").inner_text()
+    assert said.count("separated by semicolons") == 1, "once is enough"
+    assert "is read as the decimal mark" not in said
     page.get_by_role("button", name="Throw away").click()
     page.get_by_text("Nothing was published").wait_for()
 

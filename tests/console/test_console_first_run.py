@@ -1,5 +1,7 @@
 """From an empty folder to a running node without a terminal, and what happens to those who guess."""
 
+import re
+
 import httpx
 from console_node import PASSPHRASE, Console
 from node_world import World, free_port, until
@@ -18,6 +20,12 @@ def test_first_run_then_a_restart_asks_for_the_passphrase(browser, world: World,
     page.get_by_label("The same once more").fill("another one entirely")
     page.locator("button.wide").click()
     assert "differ" in page.get_by_role("alert").inner_text()
+    for name in ("Passphrase", "The same once more"):
+        page.get_by_label(name).fill("password password")
+    page.locator("button.wide").click()
+    told = page.get_by_role("alert").inner_text()
+    assert "too weak" in told
+    assert re.search(r"random now: ([a-z2-9]{4}-){4}[a-z2-9]{4}\.", told), "no command has to be run for one"
     assert not (tmp_path / "home" / "keys.jwe").exists()
     console.enter(page, name="Clinic North")
     assert "Clinic North" in page.locator(".who").inner_text()

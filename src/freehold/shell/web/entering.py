@@ -185,7 +185,15 @@ class Entering:
                 raise InvalidInput(
                     said("the two passphrases differ"), hint=said("Nothing was made. Type both again.")
                 )
-            passphrases.require_strong(passphrase, name or self._door.settings.name)
+            if why := passphrases.weakness(passphrase, name or self._door.settings.name):
+                raise passphrases.WeakPassphrase(
+                    said("the passphrase is too weak: {why}", why=why),
+                    hint=said(
+                        "Use several words that are not a saying, or this one, which was made at random now:"
+                        " {words}. Write it down.",
+                        words=passphrases.suggest(),
+                    ),
+                )
         network = first_run.chosen(self._door, form)
         # also of a new node: whoever comes second has guessed
         try:

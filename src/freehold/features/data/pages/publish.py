@@ -146,6 +146,7 @@ def _look(visit: Visit, error: FreeholdError | None = None) -> Response:
         counts=counts,
         words=words if len(words) == 2 else [],
         shown=draft.shown,
+        odd=_odd(draft),
         ways=Ways.of(draft.asked.read_as),
         unasked={name: ones for name, ones in CHOICES.items() if name not in asks},
         asks=asks,
@@ -154,6 +155,17 @@ def _look(visit: Visit, error: FreeholdError | None = None) -> Response:
         exact=promises.EXACT,
         known=sorted((one for one in node.store.parties() if one[0] != node.account), key=itemgetter(1)),
     )
+
+
+def _odd(draft: Draft) -> list[str]:
+    """What its owner should look at, beside how the file is read, which is said apart."""
+    if draft.report is None:
+        return []
+    from freehold.features.data.rules import written  # noqa: PLC0415 - pyarrow takes 0.2 s to import
+
+    taken = draft.report["columns"]
+    read = written.told(one for one in draft.profile.understood if one.column in taken)
+    return [one for one in draft.report["warnings"] if one not in (*draft.profile.notes, *read)]
 
 
 @_of_draft
