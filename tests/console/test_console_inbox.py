@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import node_tables
 import pytest
+from chain_proxy import ChainProxy
 from console_node import Console
 from node_world import World, offered
+from slow_world import open_node
+from web_browser import owner
 
 from freehold.features.data import publishing
 from freehold.features.grants import asking, consent, granting
@@ -127,3 +131,34 @@ def test_an_owners_word_is_heard_and_paid_for_only_by_hand(world: World, table: 
     granting.buy(asker.services, request["id"], 250_000)
     assert asker.node.balance_units() == before - 250_000
     assert asking.overview(asker.node) == []
+
+
+@pytest.mark.slow
+def test_what_troubles_one_that_is_ticked_keeps_none_of_the_others(world: World, table: Path, tmp_path: Path):
+    with ChainProxy(world.rpc_url) as chain:
+        node = open_node(tmp_path / "node", chain.url)
+        said = {"path": str(table), "label": node_tables.LABEL, "name": "Ward"}
+        asset = node.api("/publish", said)["asset"]["id"]
+        grants = []
+        for name in ("Ash Lab", "Fir Lab", "Larch Lab"):
+            party = world.party(name)
+            peers.add(party.services, node.origin)
+            asked = party.node.asset(asset)
+            grants.append(granting.obtain(party.node, party.services.peers, asked, "derive", max_uses=3).id)
+        boss = owner(node)
+        form = {"csrf": boss.token, "chosen": grants, "sure": "yes"}
+        # reads are answered, and nothing is taken
+        chain.rule = lambda request: (
+            {"error": {"code": -32000, "message": "not now"}}
+            if request["method"] == "eth_sendRawTransaction"
+            else None
+        )
+        answer = boss.post(f"/console/assets/{asset}/take-back", data=form)
+        chain.rule = lambda _: None
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/console/assets/{asset}/access")
+        shown = boss.get(f"/console/assets/{asset}/access").text
+        assert all(f"{name} Lab: " in shown for name in ("Ash", "Fir", "Larch"))
+        assert len(re.findall(r'class="notice bad"', shown)) == 3
+        # each is denied here at once, whatever the network does
+        assert [row["revoked"] for row in node.api("/grants")["grants"]] == [True] * 3
+        assert node.stop() == 0

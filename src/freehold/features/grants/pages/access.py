@@ -7,11 +7,12 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core.documents import Asset, Grant
-from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.core.texts import Day, Text, said
 from freehold.features.data import finding, offering, schemas
 from freehold.features.grants import asking, granting, lists, requests
 from freehold.features.grants.pages import datasets
+from freehold.features.grants.pages.requests import say_failed
 from freehold.kernel import listed
 from freehold.kernel.host import Host
 from freehold.kernel.listed import Standing, Stands
@@ -21,7 +22,7 @@ from freehold.kernel.selecting import like
 from freehold.kernel.web.places import Figure, Head, HeadFacts, Hit, Link, Section
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Page, Visit, acts, shows
-from freehold.kernel.web.words import money
+from freehold.kernel.web.words import money, problem
 
 MOST_PEOPLE = 50
 """Of one page of them."""
@@ -176,9 +177,19 @@ def revoke_chosen(visit: Visit) -> Response:
         raise InvalidInput(said("nobody was chosen"), hint=said("Tick those whose access you take back."))
     if visit.form.text("sure") != "yes":
         return _ask_all(visit, grants, f"/assets/{asset}/take-back")
+    failed: list[Text] = []
     for grant in grants:
-        granting.revoke(node, grant.id)
-    done = said.many("{n} party can no longer use it.", "{n} parties can no longer use it.", n=len(grants))
+        try:
+            granting.revoke(node, grant.id)
+        except FreeholdError as error:
+            # what troubles one keeps none of the others
+            failed.append(said("{who}: {why}", who=name_of(node, grant.holder), why=problem(error)))
+    say_failed(visit, failed)
+    if len(failed) == len(grants):
+        return visit.go(f"/assets/{asset}/access", done=False)
+    done = said.many(
+        "{n} party can no longer use it.", "{n} parties can no longer use it.", n=len(grants) - len(failed)
+    )
     return visit.go(f"/assets/{asset}/access", done)
 
 

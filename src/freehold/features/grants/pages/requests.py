@@ -98,17 +98,24 @@ def decide_all(visit: Visit) -> Response:
             row = requests.read(node, request_id) or {"holder_name": "—"}
             failed.append(said("{who}: {why}", who=row["holder_name"], why=problem(error)))
     done = len(chosen) - len(failed)
-    if (more := len(failed) - MOST_SAID) > 0:
-        failed[MOST_SAID:] = [
-            said.many("And {n} more could not be decided.", "And {n} more could not be decided.", n=more)
-        ]
-    for why in failed:
-        visit.session.say(why, "bad")
+    say_failed(visit, failed)
     if not done:
         return visit.go(INBOX, done=False)
     if accepting:
         return visit.go(INBOX, said.many("{n} request was accepted.", "{n} requests were accepted.", n=done))
     return visit.go(INBOX, said.many("{n} request was refused.", "{n} requests were refused.", n=done))
+
+
+def say_failed(visit: Visit, failed: list[Text]) -> None:
+    """Say of what was ticked and could not be done why, of the first ones by themselves."""
+    more = len(failed) - MOST_SAID
+    if more > 0:
+        failed = [
+            *failed[:MOST_SAID],
+            said.many("And {n} more could not be decided.", "And {n} more could not be decided.", n=more),
+        ]
+    for why in failed:
+        visit.session.say(why, "bad")
 
 
 def request(visit: Visit, error: FreeholdError | None = None) -> Response:
