@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import big_store
 import pytest
 
-from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.documents import Asset, Grant, Party, Receipt
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.signing import Envelope, read_envelope
 from freehold.features.data import catalogue, offering
@@ -88,7 +89,12 @@ def paged(page: Callable[[str], list[Any]]) -> list[str]:
 
 def mentions(asset: Asset, text: str) -> bool:
     said = [asset.name, asset.description, *asset.schema_["columns"]]
-    return text.lower() in " ".join(said).lower()
+    return bare(text) in bare(" ".join(said))
+
+
+def bare(text: str) -> str:
+    """Without case and marks, one letter at a time."""
+    return "".join(unicodedata.normalize("NFD", letter)[0] for letter in text.lower())
 
 
 @pytest.mark.parametrize("text", ["", "wine", "PULSE glu", "100%", "r_s", "!", "ä", "needle", "no such word"])
@@ -216,6 +222,30 @@ def test_access_given_to_a_dataset(node: Any) -> None:
             found = lists.people(host, asset, Wanted(filters={"state": state}))  # type: ignore[arg-type]
             assert [one["id"] for one in found.rows] == expected
         assert lists.given_on(node, asset) == (len(given) - len(ended), 0)
+
+
+@pytest.mark.parametrize("typed", ["Ärzte", "ärzte", "ARZTE köln", "a\u0308rzte KO\u0308LN", "strasse"])
+def test_a_party_is_found_by_its_name_however_it_is_typed(node: Any, typed: str) -> None:
+    (account,) = big_store.accounts(1)
+    name = "Ärztehaus Köln, Lange Straße"
+    party = Party(
+        name=name, party_kind="organisation", account=account, account_key="0x04" + "1" * 128, chain_id=1,
+        log_key="x", encryption_key="0x" + "2" * 64, created_at=1,
+    )  # fmt: skip
+    with node.store.transaction() as tx:
+        tx.introduce(party)
+    wanted = Wanted(words(typed), limit=500)
+    assert {one.id for one in uses.listed(node, wanted).rows} == {
+        one.id for one in documents(node, Receipt) if account in (one.provider, one.holder)
+    }
+    found = listed.page_of_assets(node, listed.among_assets(node).searched(wanted.words), wanted)
+    assert {one.id for one in found.rows} == {
+        one.id for one in documents(node, Asset) if one.owner == account
+    }
+    given = [one for one in documents(node, Grant) if (one.issuer, one.holder) == (OWN, account)]
+    for asset in {one.asset for one in given}:
+        shown = lists.people(SimpleNamespace(node=node), asset, wanted)  # type: ignore[arg-type]
+        assert {one["id"] for one in shown.rows} == {one.id for one in given if one.asset == asset}
 
 
 def test_grants(node: Any) -> None:

@@ -13,6 +13,18 @@ def spelled(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
+def folded(text: str) -> str:
+    r"""A text as lists are searched and sorted by it: without case and accents, however its letters were composed.
+
+    >>> folded("Ärzte"), folded("A\u0308rzte"), folded("STRASSE") == folded("Straße")
+    ('arzte', 'arzte', True)
+    """
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
 def mixes_alphabets(name: str) -> bool:
     """Whether a name has letters of two scripts, some of which look like letters of the other (UTS 39)."""
     # the table takes 20 ms to load

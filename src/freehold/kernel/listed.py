@@ -77,7 +77,6 @@ def count_assets(node: Node, **wanted: Unpack[Wanted]) -> int:
 
 def _assets(node: Node, wanted: Wanted) -> tuple[list[str], list[Any]]:
     text = storable(wanted.get("text", ""))
-    escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return _wanted(
         {
             "owner = ?": wanted.get("owner"),
@@ -89,7 +88,7 @@ def _assets(node: Node, wanted: Wanted) -> tuple[list[str], list[Any]]:
             "NOT EXISTS (SELECT 1 FROM state AS told WHERE told.name = ? || assets.id)": wanted.get("sold")
             and UNSOLD,
             "expires_at > ?": wanted.get("valid_at"),
-            "words LIKE ? ESCAPE '!'": text and f"%{escaped}%",
+            "words LIKE ? ESCAPE '!'": text and f"%{selecting.like(text)}%",
         }
     )
 
@@ -107,7 +106,7 @@ _ORDERS = {
     "created": Sort("created_at"),
     "until": Sort("expires_at"),
 }
-_MENTIONS = "words LIKE ? ESCAPE '!' OR owner IN (SELECT account FROM parties WHERE lower(parties.name) LIKE ? ESCAPE '!')"
+_MENTIONS = "words LIKE ? ESCAPE '!' OR owner IN (SELECT account FROM parties WHERE parties.sort_name LIKE ? ESCAPE '!')"
 
 
 def among_assets(node: Node, **wanted: Unpack[Wanted]) -> Selection:

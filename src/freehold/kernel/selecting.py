@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from freehold.core.look_alikes import folded
 from freehold.kernel.databases.listing import text as storable
 from freehold.kernel.store import Store
 
@@ -173,7 +174,7 @@ def count(store: Store, selection: Selection) -> int | None:
 
 def like(word: str) -> str:
     """A word as part of a LIKE pattern with ESCAPE '!'."""
-    return storable(word).lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return folded(storable(word)).replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def among(
@@ -188,7 +189,7 @@ def among(
 
     `said` is what a search looks through, `key` what tells rows apart that sort alike.
     """
-    kept = [row for row in rows if said is None or _mentions(said(row).lower(), wanted.words)]
+    kept = [row for row in rows if said is None or mentions(said(row), wanted.words)]
     by = sorts.get(wanted.sort)
     if by is not None:
         kept.sort(key=by, reverse=wanted.descending)
@@ -212,8 +213,10 @@ def among(
     )
 
 
-def _mentions(text: str, looked_for: Iterable[str]) -> bool:
-    return all(word in text for word in looked_for)
+def mentions(text: str, looked_for: Iterable[str]) -> bool:
+    """Whether all words stand somewhere in a text."""
+    text = folded(text)
+    return all(folded(word) in text for word in looked_for)
 
 
 def place(sort: str, value: Value, key: int) -> str:

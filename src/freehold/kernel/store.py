@@ -122,6 +122,7 @@ class Transaction:
     def introduce(self, party: Party) -> None:
         """This is the party of its account from now on."""
         listing.put_party(self.connection, party)
+        listing.sort_party(self.connection, party.account, party.name)
 
     def delete(self, name: str) -> None:
         """Forget a value."""

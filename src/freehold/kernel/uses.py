@@ -21,14 +21,14 @@ MOST_LOOKED_AT = 1_000
 NEWEST_FIRST = Wanted(sort="at", descending=True)
 _AT_ONCE = 500
 _SHOWN = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id"
-_NAMED = "IN (SELECT account FROM parties WHERE lower(name) LIKE ? ESCAPE '!')"
+_NAMED = "IN (SELECT account FROM parties WHERE sort_name LIKE ? ESCAPE '!')"
 # without the documents, which would make searching and counting slow; those of one page are read after it
 _LISTED = Selection(
     _SHOWN,
     "receipts AS r",
     "r.position",
     sorts={"at": Sort("r.issued_at"), "units": Sort("r.units")},
-    mentions="r.asset IN (SELECT id FROM assets WHERE lower(name) LIKE ? ESCAPE '!')"  # noqa: S608 - fixed text
+    mentions="r.asset IN (SELECT id FROM assets WHERE sort_name LIKE ? ESCAPE '!')"  # noqa: S608 - fixed text
     f" OR r.provider {_NAMED} OR r.holder {_NAMED}",
     counted=10_000,
 )

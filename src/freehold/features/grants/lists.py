@@ -44,7 +44,7 @@ _PEOPLE = Selection(
     "grants",
     "rowid",
     sorts={"until": Sort("expires_at")},
-    mentions="holder IN (SELECT account FROM parties WHERE lower(parties.name) LIKE ? ESCAPE '!') OR holder LIKE ? ESCAPE '!'",
+    mentions="holder IN (SELECT account FROM parties WHERE parties.sort_name LIKE ? ESCAPE '!') OR holder LIKE ? ESCAPE '!'",
 )
 
 

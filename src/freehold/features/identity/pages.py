@@ -7,6 +7,7 @@ from starlette.responses import Response
 from freehold.core.errors import FreeholdError
 from freehold.core.texts import said
 from freehold.features.identity import peers
+from freehold.kernel.selecting import mentions
 from freehold.kernel.web.places import Hit
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Page, Undo, Visit, acts, shows
@@ -59,7 +60,7 @@ def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     return [
         Hit(one["name"] or one["url"], said("Node"), HERE, one["url"])
         for one in peers.overview(visit.node)
-        if all(word in f"{one['name']} {one['url']}".lower() for word in words)
+        if mentions(f"{one['name']} {one['url']}", words)
     ][:most]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
+from freehold.core.look_alikes import folded
 from freehold.kernel.databases.steps import moved, step
 
 ENDED = ("done", "withheld")
@@ -98,9 +99,14 @@ def _fill_listed(connection: Connection) -> None:
         )
 
 
+def _fill_folded(connection: Connection) -> None:
+    for job, said in connection.execute("SELECT id, words FROM jobs").fetchall():
+        connection.execute("UPDATE jobs SET words = ? WHERE id = ?", (words(said), job))
+
+
 def words(name: str) -> str:
     """What a search of jobs looks through."""
-    return name.replace("\0", "").lower()
+    return folded(name.replace("\0", ""))
 
 
 _LISTED = (
@@ -141,4 +147,5 @@ STEPS = (
         step("jobs as a list", *_LISTED, fill=_fill_listed),
         postgresql=tuple(one.replace("TEXT", 'TEXT COLLATE "C"') for one in _LISTED),
     ),
+    step("jobs are found without accents", fill=_fill_folded),
 )

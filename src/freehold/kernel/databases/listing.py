@@ -11,6 +11,7 @@ from contextlib import suppress
 from freehold.core.connection import Connection
 from freehold.core.documents import Asset, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError
+from freehold.core.look_alikes import folded
 from freehold.core.signing import read_envelope
 from freehold.kernel.databases.steps import moved
 
@@ -67,7 +68,7 @@ def _put_asset(connection: Connection, asset: Asset, *, public: bool) -> None:
         " ON CONFLICT (id) DO UPDATE SET public = excluded.public",
         (
             asset.id, asset.asset_kind, asset.owner, text(asset.name), public, asset.terms.expires_at,
-            asset.supersedes or "", text(" ".join(said).lower())[:_MOST_WORDS],
+            asset.supersedes or "", text(folded(" ".join(said)))[:_MOST_WORDS],
         ),
     )  # fmt: skip
 
@@ -102,16 +103,22 @@ def sort(connection: Connection, document: Document) -> None:
 
 
 def sortable(said: str) -> str:
-    """A name as lists are sorted by it: small letters, and not too many of them."""
-    return text(said).casefold()[:MOST_SORTED]
+    """A name as lists are sorted by it, and not too much of it."""
+    return folded(text(said))[:MOST_SORTED]
 
 
 def put_party(connection: Connection, party: Party) -> None:
     """The party document of an account from now on."""
     connection.execute(
-        "INSERT INTO parties VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE SET id = excluded.id, name = excluded.name",
+        "INSERT INTO parties (account, id, name) VALUES (?, ?, ?)"
+        " ON CONFLICT (account) DO UPDATE SET id = excluded.id, name = excluded.name",
         (party.account, party.id, text(party.name)),
     )
+
+
+def sort_party(connection: Connection, account: str, name: str) -> None:
+    """What a party is searched by: a column that came later than its row."""
+    connection.execute("UPDATE parties SET sort_name = ? WHERE account = ?", (sortable(name), account))
 
 
 def count(connection: Connection, type_: str, kind: str, change: int) -> None:
@@ -160,6 +167,22 @@ def fill_sorted(connection: Connection) -> None:
     """What lists sort by, of all documents."""
     for document, _ in _documents(connection):
         sort(connection, document)
+
+
+def fill_folded(connection: Connection) -> None:
+    """What lists search and sort by, without accents."""
+    last = -1
+    while rows := connection.execute(
+        "SELECT rowid, name, words FROM assets WHERE rowid > ? ORDER BY rowid LIMIT ?", (last, _BATCH)
+    ).fetchall():
+        last = rows[-1][0]
+        for rowid, name, words in rows:
+            connection.execute(
+                "UPDATE assets SET sort_name = ?, words = ? WHERE rowid = ?",
+                (sortable(name), folded(words)[:_MOST_WORDS], rowid),
+            )
+    for account, name in connection.execute("SELECT account, name FROM parties").fetchall():
+        sort_party(connection, account, name)
 
 
 def _documents(connection: Connection) -> Iterator[tuple[Document, bool]]:

@@ -277,4 +277,9 @@ STEPS = (
 ) WITHOUT ROWID""",
         "INSERT INTO used SELECT asset, action, count(*), sum(units) FROM receipts GROUP BY asset, action",
     ),
+    step(
+        "names are found without accents",
+        "ALTER TABLE parties ADD COLUMN sort_name TEXT NOT NULL DEFAULT ''",
+        fill=listing.fill_folded,
+    ),
 )

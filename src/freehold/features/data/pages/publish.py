@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from freehold import plain_file
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.core.look_alikes import folded
 from freehold.core.texts import said
 from freehold.features.data import chosen_file, drafts, licence, publishing, wire
 from freehold.features.data.drafts import Draft, DraftChanged, DraftPublished, Drafts
@@ -153,7 +153,9 @@ def _look(visit: Visit, error: FreeholdError | None = None) -> Response:
         purposes={**PURPOSES, **{word: word for word in draft.asked.purposes if word not in PURPOSES}},
         counting=promises.unit(draft.asked.rows_each),
         exact=promises.EXACT,
-        known=sorted((one for one in node.store.parties() if one[0] != node.account), key=itemgetter(1)),
+        known=sorted(
+            (one for one in node.store.parties() if one[0] != node.account), key=lambda one: folded(one[1])
+        ),
     )
 
 

@@ -203,7 +203,7 @@ def _grant(node: Node, text: str) -> Grant:
 def search(visit: Visit, words: tuple[str, ...], most: int) -> list[Hit]:
     """Access that was given, by its holder's name."""
     node = visit.node
-    where = " AND ".join("lower(name) LIKE ? ESCAPE '!'" for _ in words)
+    where = " AND ".join("sort_name LIKE ? ESCAPE '!'" for _ in words)
     parties = node.store.rows(
         f"SELECT account, name FROM parties WHERE {where} LIMIT ?",  # noqa: S608 - one condition for each word
         *(f"%{like(word)}%" for word in words),

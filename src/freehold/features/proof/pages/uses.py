@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.look_alikes import folded
 from freehold.core.signing import Envelope
 from freehold.core.texts import Text, Units, filled, said
 from freehold.core.times import DAY_SECONDS
@@ -110,7 +111,7 @@ def _parties(node: Node) -> list[str]:
 
 
 def _named(values: list[str], name: Callable[[str], str]) -> list[tuple[str, str]]:
-    return sorted(((value, name(value)) for value in values), key=lambda pair: pair[1].lower())
+    return sorted(((value, name(value)) for value in values), key=lambda pair: folded(pair[1]))
 
 
 class Names:

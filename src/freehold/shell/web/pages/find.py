@@ -37,8 +37,7 @@ def _pages(words: tuple[str, ...]) -> list[Hit]:
     found = []
     for tab in places.tabs():
         name = places.NAMES[tab.place]
-        text = f"{name} {tab.label} {tr(name)} {tr(tab.label)}".lower()
-        if all(word in text for word in words):
+        if selecting.mentions(f"{name} {tab.label} {tr(name)} {tr(tab.label)}", words):
             found.append(Hit(tab.label, said("Page"), tab.path, name))
     return found
 
