@@ -145,6 +145,15 @@ def test_an_auditor_sees_every_page_and_no_form_that_is_not_theirs(node, crew):
     assert seen > 10
 
 
+def test_an_order_of_another_session_leads_back_to_where_one_is_begun(node, crew):
+    """The trail leads to it, for those who order; others are not shown the way."""
+    payer = crew[Role.FINANCE]
+    answer = payer.get("/console/train/3Msylu3EDPJC")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/train")
+    assert "This order is no longer here" in payer.get("/console/train").text
+    assert crew[Role.AUDITOR].get("/console/train/3Msylu3EDPJC").status_code == 403
+
+
 def test_who_is_removed_is_out_at_once_and_a_new_role_counts_at_the_next_request(node):
     person = invited(node, "Rita", Role.FINANCE)
     with person.stream("GET", "/console/events") as stream:

@@ -33,6 +33,7 @@ from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.typed import as_typed, canonical
 from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.words import problem
 from freehold.vault import sealing
 from freehold.vault.sealing import EpochSecret
 
@@ -247,7 +248,11 @@ def review(visit: Visit) -> Response:
     """What it costs, whom, and what happens, before anything does; where that was long ago, the job it became."""
     if job_id := _job(visit):
         return visit.go(f"/jobs/{job_id}")
-    draft, node = _kept(visit), visit.node
+    try:
+        draft, node = _kept(visit), visit.node
+    except NotFound as error:
+        # the trail, or the browser of before, still leads here
+        return visit.go("/train", problem(error), "warn")
     preview, order = draft.preview, draft.order
     rows = [finding.describe(node, node.asset(one)) for one in order.assets]
     return visit.show(
@@ -306,6 +311,6 @@ def _kept(visit: Visit) -> Draft:
 PAGES = [
     shows("/train", choose, promises=Power.PAY),
     acts("/train", check, needs=Power.PAY, takes_file=True, words=said("Prepared a training")),
-    shows("/train/{draft}", review),
+    shows("/train/{draft}", review, needs=Power.PAY),
     acts("/train/{draft}/start", start, needs=Power.PAY, words=said("Ordered a training")),
 ]
