@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -107,6 +108,30 @@ def test_posts_without_the_token_change_nothing(console: Console, client: httpx.
     answer = client.post("/console/settings", data=form, headers={"sec-fetch-site": "same-origin"})
     assert answer.status_code == 403
     assert "Hijacked" not in (console.home / "config.toml").read_text()
+
+
+def test_a_page_comes_back_with_its_filters_after_the_log_in_and_a_choice_of_colours(
+    console: Console, client: httpx.Client
+):
+    own = {"sec-fetch-site": "same-origin"}
+    asked = "/uses?q=%C3%84rzte+100%25&sort=units"
+    with httpx.Client(base_url=console.origin, trust_env=False, headers=own) as stranger:
+        answer = stranger.get(f"/console{asked}&format=csv")
+        back = html.escape(asked)
+        for text in (
+            stranger.get(answer.headers["location"]).text,
+            stranger.post("/console/enter", data={"passphrase": "", "next": asked}).text,
+        ):
+            assert f'name="next" value="{back}"' in text
+        entered = stranger.post("/console/enter", data={"passphrase": PASSPHRASE, "next": asked})
+        assert entered.headers["location"] == f"/console{asked}"
+        # another tab that waited for the log-in
+        assert stranger.get(answer.headers["location"]).headers["location"] == f"/console{asked}"
+        said = stranger.get("/console/enter", params={"next": '/uses?q="><b>'})
+        assert said.headers["location"] == "/console/uses"
+    assert f'name="next" value="{back}"' in client.get(f"/console{asked}").text
+    chosen = client.post("/console/theme", data={"theme": "dark", "next": asked}, headers=own)
+    assert chosen.headers["location"] == f"/console{asked}"
 
 
 def test_without_a_session_nothing_is_shown_or_done(console: Console):

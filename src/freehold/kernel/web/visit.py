@@ -132,6 +132,7 @@ class Visit:
         frame = {
             "name": self.node.settings.name,
             "path": self.path,
+            "address": f"{self.path}?{asked}" if (asked := urlencode(self.query)) else self.path,
             "csrf": self.session.csrf,
             "theme": self.theme,
             "notices": [] if self.live else self.session.heard(),

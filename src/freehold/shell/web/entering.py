@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -34,6 +35,7 @@ _log = logging.getLogger("freehold")
 UNSENT_PATH = "/unsent"
 _YEAR_SECONDS = 31_536_000
 _PAGE = re.compile(r"/[A-Za-z0-9/_.-]{0,300}")
+_SAID = re.compile(r"[A-Za-z0-9%&=+_.~*-]{0,1500}")
 
 
 class Entering:
@@ -84,15 +86,20 @@ class Entering:
     def ask(self, request: Request) -> Response:
         """To the log-in page, and afterwards back to where somebody wanted to go."""
         wanted = request.url.path.removeprefix(CONSOLE_PATH)
+        # of a file that is asked for, the page that it is downloaded from
+        said = [
+            (name, one) for name, one in request.query_params.multi_items() if not name.endswith("format")
+        ]
         target = f"{CONSOLE_PATH}/enter"
-        if request.method == "GET" and wanted not in ("", "/") and _PAGE.fullmatch(wanted):
-            target += f"?next={wanted}"
+        back = page_within(f"{wanted}?{urlencode(said)}" if said else wanted)
+        if request.method == "GET" and back != "/":
+            target += f"?{urlencode({'next': back}, safe='/')}"
         return RedirectResponse(target, 303)
 
     async def show(self, request: Request) -> Response:
         """The page for a new node, a locked one, or one that runs."""
         if self.session(request) and self._door.host is not None:
-            return RedirectResponse(CONSOLE_PATH + "/", 303)
+            return RedirectResponse(CONSOLE_PATH + page_within(request.query_params.get("next", "")), 303)
         return await run_in_threadpool(self._page, request, 200)
 
     def _page(
@@ -114,7 +121,8 @@ class Entering:
             theme=self.chosen_theme(request),
             name=name or door.settings.name,
             needs_name=door.host is None and not door.settings.name,
-            next=page_within(request.query_params.get("next", "")),
+            # also after a passphrase that was wrong
+            next=page_within(form.fields.get("next", [request.query_params.get("next", "")])[0]),
             least=passphrases.LEAST_CHARACTERS,
             network=first_run.offered(door, form),
             looked=looked,
@@ -286,8 +294,11 @@ def set_cookie(answer: Response, request: Request, name: str, value: str, max_ag
 
 
 def page_within(given: str) -> str:
-    """A page of this console; home for anything else, so that nobody is sent elsewhere."""
-    return given if _PAGE.fullmatch(given) and "//" not in given and ".." not in given else "/"
+    """A page of this console, with what its address says; home for anything else, so that nobody is sent elsewhere."""
+    page, _, said = given.partition("?")
+    if not _PAGE.fullmatch(page) or "//" in page or ".." in page:
+        return "/"
+    return given if said and _SAID.fullmatch(said) else page
 
 
 def _cookie(request: Request) -> str:
