@@ -75,8 +75,10 @@ def test_home_lists_first_steps_until_they_are_done(node: Console, owner: httpx.
     assert steps[0] == (False, "Publish a table: say who may use it, for what and at which price.")
     table = tmp_path / "t.csv"
     table.write_text("age,label\n" + "\n".join(f"{i},{i % 2}" for i in range(20)) + "\n")
-    node.api("/publish", {"path": str(table), "label": "label", "name": "Ages"})
+    node.api("/publish", {"path": str(table), "label": "label", "name": "Ages, Hohe Straße"})
     assert _steps(owner.get("/").text)[0][0]
+    for word in ("straße", "Straße", "HOHE ages"):
+        assert "Ages, Hohe" in owner.get("/find", params={"q": word}).text.split("<main")[1], word
     assert owner.post("/first", data={"csrf": token, "aim": "everything"}).status_code == 422
     put_away = _choose(owner, "skipped")
     assert "First steps" not in put_away

@@ -26,3 +26,11 @@ def test_every_template_that_is_named_is_there_once_and_every_other_is_gone():
     there = Counter(path.name for path in templates())
     assert [name for name, times in there.items() if times > 1] == []
     assert named() - {EXAMPLE} == set(there)
+
+
+def test_a_form_that_waits_calls_its_fields_as_its_page_does():
+    known = (PACKAGE / "shell/web/templates/unsent.html").read_text()
+    secret = {"again", "code", "passphrase", "password"}
+    for path in templates():
+        for name in set(re.findall(r'ui\.field\("([a-z_]+)"', path.read_text())) - secret:
+            assert f'"{name}": _(' in known, (path.name, name)
