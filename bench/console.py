@@ -131,12 +131,12 @@ class Node:
             cpu.append(self.worked_ms() - before)
         return Taken(statistics.median(cpu), statistics.median(ms), len(answer.content), answer.status_code)
 
-    def grown_mb(self, page: str) -> tuple[float, float]:
-        """Seconds that a file takes, and by how much the node's memory ever grew for it."""
+    def file_took(self, page: str) -> tuple[float, float]:
+        """Seconds of the processor that a file takes, and by how many MiB the node's memory ever grew for it."""
         Path(f"/proc/{self.console.pid}/clear_refs").write_text("5")
-        before, began = self._memory_mb("VmRSS"), time.perf_counter()
+        before, began = self._memory_mb("VmRSS"), self.worked_ms()
         self.client.get(self.console.url.removesuffix("/") + page)
-        return time.perf_counter() - began, self._memory_mb("VmHWM") - before
+        return (self.worked_ms() - began) / 1e3, self._memory_mb("VmHWM") - before
 
     def _memory_mb(self, name: str) -> float:
         status = Path(f"/proc/{self.console.pid}/status").read_text()
@@ -219,10 +219,10 @@ def main() -> None:
                     took = {name: one.took(page) for name, one in running.items()}
                     print(shown(page, took), flush=True)
                     full.append((took["full"].cpu_ms, page))
-            print(f"{'file':34} {'s':>9} {'grown MB':>9}")
+            print(f"{'file':34} {'cpu s':>9} {'grown MB':>9}")
             for page in FILES:
                 if page.startswith(chosen.only):
-                    seconds, grown = running["full"].grown_mb(page)
+                    seconds, grown = running["full"].file_took(page)
                     print(f"{page:34} {seconds:9.1f} {grown:9.1f}", flush=True)
     print(f"most {max(full)[0]:.1f} ms: {max(full)[1]}")
 

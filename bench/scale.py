@@ -37,7 +37,7 @@ from freehold.features.earnings import earning  # noqa: E402
 from freehold.features.grants import granting  # noqa: E402
 from freehold.features.models import shown  # noqa: E402
 from freehold.features.proof import listing  # noqa: E402
-from freehold.kernel import listed, uses  # noqa: E402
+from freehold.kernel import listed, selecting, uses  # noqa: E402
 from freehold.kernel.databases import copying, opening  # noqa: E402
 from freehold.kernel.node import Node  # noqa: E402
 from freehold.kernel.own import status  # noqa: E402
@@ -73,7 +73,9 @@ def acts(node: Node) -> dict[str, Callable[[], Any]]:
         "search, a common word": lambda: finding.search(node, big_store.COMMON, ""),
         "search, a rare word": lambda: finding.search(node, big_store.RARE, ""),
         "search, nothing": lambda: finding.search(node, "no such word", ""),
-        "market: how many": lambda: listed.count_assets(node, others=True, valid_at=node.now()),
+        "market: how many": lambda: selecting.count(
+            node.store, listed.among_assets(node, others=True, valid_at=node.now())
+        ),
         "grants": lambda: granting.overview(node),
         "models": lambda: shown.models(node),
         "asset by name": lambda: listed.named(node, newest.name),

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "console")]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import market_acts as act  # noqa: E402
-from conftest import _QUIET, CHROMIUM  # noqa: E402
-from console_node import Console  # noqa: E402
+from console_node import Console, opened  # noqa: E402
 from node_world import World  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
 
 from freehold.features.data import publishing  # noqa: E402
 from freehold.features.data.wire import Publish  # noqa: E402
@@ -66,9 +64,7 @@ def main(folder: Path) -> None:
     """Run the market and take every picture."""
     with contextlib.ExitStack() as running:
         home = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        driver = running.enter_context(sync_playwright())
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
-        running.callback(browser.close)
+        browser = running.enter_context(opened())
         world = World(home)
         running.callback(world.close)
         consoles = []

@@ -20,7 +20,7 @@ from freehold.core.signing import Envelope, read_envelope
 from freehold.features.data import catalogue, offering
 from freehold.features.grants import lists
 from freehold.features.proof import listing
-from freehold.kernel import listed, store, uses
+from freehold.kernel import listed, selecting, store, uses
 from freehold.kernel.databases import opening
 from freehold.kernel.databases.listing import sortable
 from freehold.kernel.selecting import Wanted, words
@@ -121,7 +121,7 @@ def test_assets(node: Any, text: str) -> None:
             paged(lambda before, chosen=chosen: listed.assets(node, **chosen, before=before, limit=7))
             == wanted
         )
-        assert listed.count_assets(node, **chosen) == len(wanted)
+        assert selecting.count(node.store, listed.among_assets(node, **chosen)) == len(wanted)
 
 
 def test_what_is_on_offer(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_what_is_on_offer(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     off = [one.id for one in documents(node, Asset) if node.store.state(f"withdrawn:{one.id}")]
     kept = [one.id for one in documents(node, Asset)[::-1] if one.id not in off]
     assert paged(lambda before: listed.assets(node, offered=True, before=before, limit=7)) == kept
-    assert listed.count_assets(node, offered=True) == len(kept)
+    assert selecting.count(node.store, listed.among_assets(node, offered=True)) == len(kept)
 
 
 def test_assets_by_name_and_by_the_beginning_of_their_id(node: Any) -> None:

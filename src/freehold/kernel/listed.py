@@ -68,13 +68,6 @@ def assets(node: Node, *, before: str = "", limit: int = MOST, **wanted: Unpack[
     return Page((one.document for one in found if isinstance(one.document, Asset)), found.earlier)
 
 
-def count_assets(node: Node, **wanted: Unpack[Wanted]) -> int:
-    """How many there are of those."""
-    where, values = _assets(node, wanted)
-    query = f"SELECT count(*) FROM assets WHERE {' AND '.join(where)}"  # noqa: S608 - fixed text
-    return int(node.store.rows(query, *values)[0][0])
-
-
 def _assets(node: Node, wanted: Wanted) -> tuple[list[str], list[Any]]:
     text = storable(wanted.get("text", ""))
     return _wanted(

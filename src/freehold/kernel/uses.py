@@ -87,20 +87,35 @@ def listed(
     """
     found = _chosen(wanted, runs, run, together=together)
     if wanted.words or wanted.filter("who"):
-        found = replace(found, counted=MOST_LOOKED_AT)
-        if selecting.count(node.store, found.searched(wanted.words)) is None:
-            # where so many fit, one page of them is found soon by going through time, and sorting all is dear
-            found = replace(
-                found,
-                where=tuple(one.replace(_EITHER, _by_time(_EITHER)) for one in found.where),
-                mentions=_by_time(found.mentions),
-            )
-    page_of = selecting.page(node.store, found, wanted)
+        page_of = _searched(node, replace(found, counted=MOST_LOOKED_AT), wanted)
+    else:
+        page_of = selecting.page(node.store, found, wanted)
     return page_of.of(_with_documents(node, page_of.rows))
+
+
+def _searched(node: Node, chosen: Selection, wanted: Wanted) -> Found[tuple[Any, ...]]:
+    """What is seldom is found by its index; what is not, by going through time: one page of it is there soon."""
+    seldom = chosen.searched(_rarest_first(node, wanted.words))
+    total = selecting.count(node.store, seldom)
+    found = seldom if total is not None else replace(seldom, where=tuple(map(_by_time, seldom.where)))
+    page_of = (
+        selecting.page(node.store, found, replace(wanted, words=(), counted=False)) if total != 0 else Found()
+    )
+    return replace(page_of, total=total, counted=MOST_LOOKED_AT)
+
+
+def _rarest_first(node: Node, looked_for: Sequence[str]) -> list[str]:
+    def named(word: str) -> int:
+        query = "SELECT count(*) FROM assets WHERE lower(name) LIKE ? ESCAPE '!'"
+        return int(node.store.rows(query, f"%{selecting.like(word)}%")[0][0])
+
+    return sorted(looked_for, key=named) if len(looked_for) > 1 else list(looked_for)
 
 
 def _by_time(condition: str) -> str:
     """The same condition, for which no index is taken."""
+    if condition == _CHOICES["thing"]:
+        return condition
     for column in ("asset", "provider", "holder"):
         condition = condition.replace(f"r.{column} ", f"r.{column} || '' ")
     return condition

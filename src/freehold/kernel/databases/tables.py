@@ -276,6 +276,7 @@ STEPS = (
   PRIMARY KEY (asset, action)
 ) WITHOUT ROWID""",
         "INSERT INTO used SELECT asset, action, count(*), sum(units) FROM receipts GROUP BY asset, action",
+        "DROP INDEX receipts_by_use",
     ),
     step(
         "names are found without accents",

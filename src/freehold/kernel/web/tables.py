@@ -43,8 +43,6 @@ __all__ = [
 
 MOST_DOWNLOADED = 100_000
 """Rows of one CSV file."""
-CHOSEN = "chosen"
-"""The name of a tick box, which says the key of its row."""
 _MOST_TEXT = 1_200
 _MOST_OTHERS = 20
 _BEGINS_FORMULA = re.compile(r"(^|[;\n])(?=\s*[=+\-@＝＋－＠])|^(?=[\n\ufffd])")  # noqa: RUF001 - the wide ones are meant

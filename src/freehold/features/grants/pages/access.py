@@ -80,15 +80,12 @@ def _published(asset: Asset) -> Text:
     return said("Published on {day}.", day=day)
 
 
-def _offer(row: dict[str, Any], *, replaced: bool) -> tuple[Text, str]:
+def _offer(row: dict[str, Any], *, replaced: bool) -> tuple[str, str]:
     """In a word, whether new people get access, and how."""
     if replaced:
         return said("replaced by a newer version"), ""
-    if row["over"]:
-        return said("ended"), ""
-    if not row["offered"]:
-        return said("not on offer"), ""
-    return (said("asks you first"), "good") if row["approval"] == "ask" else (said("on offer"), "good")
+    tag = datasets.how(row)
+    return tag.word, tag.mood
 
 
 def _others_head(visit: Visit, asset: Asset) -> HeadFacts:
@@ -135,7 +132,7 @@ def _held(visit: Visit, asset: Asset) -> dict[str, Any]:
         "held": [granting.describe(node, one) for one in found],
         "asked": asking.about(node, asset.id, MOST_HELD),
         "now": node.now(),
-        "asks": finding.describe(node, asset)["approval"] == "ask",
+        "asks": offering.approval_of(node, asset.id) == "ask",
     }
 
 

@@ -35,7 +35,7 @@ ACCESS = {
 }
 
 
-def _how(row: dict[str, Any]) -> Tag:
+def how(row: dict[str, Any]) -> Tag:
     """How a dataset is offered."""
     if row["over"]:
         return Tag(said("ended"))
@@ -60,7 +60,7 @@ COLUMNS = (
     Column("spent", said("Privacy spent"), csv=lambda row: row["spent"] and decimal(row["spent"][0])),
     Column("created", said("Published"), lambda row: Day(row["created_at"]), sort=True,
            csv=lambda row: moment(row["created_at"])),
-    Column("state", said("State"), _how, csv=lambda row: _how(row).word),
+    Column("state", said("State"), how, csv=lambda row: how(row).word),
 )  # fmt: skip
 PEOPLE = (
     Column("holder_name", said("Who"), "named"),

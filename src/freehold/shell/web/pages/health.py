@@ -19,7 +19,6 @@ from freehold.kernel.web.visit import Visit, shows
 
 BACKUP_DAYS = 30
 OLD_BLOCK_SECONDS = 600
-_GWEI = 10**9
 
 
 @dataclass(frozen=True)
