@@ -11,6 +11,7 @@ from typing import Any
 import big_store
 import pytest
 
+from freehold.core.look_alikes import folded
 from freehold.features.grants import asking, requests
 from freehold.features.training import kept as jobs
 from freehold.features.training import runs
@@ -53,7 +54,7 @@ def test_jobs_are_found_by_state_and_words(node: Any) -> None:
         fitting = [one for one in newest if (every[one]["step"] == "done") == done]
         assert walked(lambda wanted: jobs.listed(node, wanted), Wanted(filters={"state": state})) == fitting
     words = ("wine", "ä")
-    named = [one for one in newest if all(word in every[one]["name"].lower() for word in words)]
+    named = [one for one in newest if all(folded(word) in folded(every[one]["name"]) for word in words)]
     assert named
     assert list(jobs.listed(node, Wanted(words=words)).rows) == named
     held = [one for one in newest if every[one]["step"] == "withheld"]

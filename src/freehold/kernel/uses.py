@@ -106,7 +106,7 @@ def _searched(node: Node, chosen: Selection, wanted: Wanted) -> Found[tuple[Any,
 
 def _rarest_first(node: Node, looked_for: Sequence[str]) -> list[str]:
     def named(word: str) -> int:
-        query = "SELECT count(*) FROM assets WHERE lower(name) LIKE ? ESCAPE '!'"
+        query = "SELECT count(*) FROM assets WHERE sort_name LIKE ? ESCAPE '!'"
         return int(node.store.rows(query, f"%{selecting.like(word)}%")[0][0])
 
     return sorted(looked_for, key=named) if len(looked_for) > 1 else list(looked_for)
