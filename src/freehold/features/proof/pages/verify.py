@@ -17,6 +17,7 @@ from freehold.features.proof.verifications import TITLES, Verification, Verifica
 from freehold.kernel import listed, uses
 from freehold.kernel.node import Node
 from freehold.kernel.people import readable
+from freehold.kernel.web.formats import tr
 from freehold.kernel.web.forms import MAX_NAME
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -72,20 +73,33 @@ def report(visit: Visit) -> Response:
     return Response(lines, headers=headers, media_type="text/plain; charset=utf-8")
 
 
+_VERDICTS = {
+    "good": said("HOLDS"),
+    "bad": said("DOES NOT HOLD"),
+    "open": said("HOLDS AS FAR AS IT COULD BE CHECKED"),
+}
+_MARKS = {"good": said("ok"), "bad": said("FAILED"), "open": said("open")}
+
+
 def _lines(uploaded: Uploaded) -> list[str]:
     at = datetime.fromtimestamp(uploaded.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    verdict = {"good": "HOLDS", "bad": "DOES NOT HOLD", "open": "HOLDS AS FAR AS IT COULD BE CHECKED"}
-    found = uploaded.report
+    found, unknown = uploaded.report, said("not known")
+    head = (
+        said("File: {name}", name=plain(uploaded.name, MAX_NAME)),
+        said("Checked: {time}", time=at),
+        said("Verdict: {verdict}", verdict=_VERDICTS[uploaded.verdict]),
+        said("About: {id}", id=found.get("subject") or unknown),
+        said(
+            "Network: {id}, block {hash}",
+            id=str(found.get("chain_id") or unknown),
+            hash=found.get("block_hash") or unknown,
+        ),
+    )
     return [
-        f"File: {plain(uploaded.name, MAX_NAME)}",
-        f"Checked: {at}",
-        f"Verdict: {verdict[uploaded.verdict]}",
-        f"About: {found.get('subject') or 'not known'}",
-        f"Network: {found.get('chain_id') or 'not known'}, block {found.get('block_hash') or 'not known'}",
+        *map(tr, head),
         "",
         *(
-            f"{ {'good': 'ok', 'bad': 'FAILED', 'open': 'open'}[one.outcome]:<7}{one.name:<22}"
-            f" {plain(f'{one.file} {one.detail}'.strip(), 600)}"
+            f"{tr(_MARKS[one.outcome]):<8}{one.name:<22} {plain(one.file, 200)}{' ' if one.file else ''}{plain(one.detail, 600)}"
             for one in uploaded.findings
         ),
     ]
