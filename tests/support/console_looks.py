@@ -124,9 +124,8 @@ def _routes() -> list[tuple[str, re.Pattern[str]]]:
 
 def looked_at_alone() -> set[str]:
     """Pages that stand only in the middle of an act: where it comes to them, a test calls `violations(page, at=...)`."""
-    return {
-        found for file in TESTS.glob("test_*.py") for found in re.findall(r'at="(/[^"]*)"', file.read_text())
-    }
+    files = [*TESTS.rglob("test_*.py"), *Path(__file__).parent.glob("console_*.py")]
+    return {found for file in files for found in re.findall(r'at="(/[^"]*)"', file.read_text())}
 
 
 def violations(page: Any, at: str = "", **options: object) -> list[tuple[str, list[str]]]:
