@@ -51,6 +51,8 @@ def test_several_requests_are_decided_at_once_and_who_asked_hears_it(
     page.goto(console.url)
     page.locator(".bell").click()
     assert "3 things wait" in page.locator(".bell").inner_text()
+    said = page.locator("main").inner_text()
+    assert said.index("Requests to decide") < said.index("There is no backup yet"), "the pressing ones first"
     for name in ("Harbour Lab", "Cedar Lab"):
         page.get_by_role("checkbox", name=name).check()
     page.get_by_text("Decide those that are ticked").click()

@@ -303,13 +303,16 @@ def test_a_form_that_waits_says_which_act_it_would_do(node):
     person, inviting = invited(node, "Wilma", Role.DECIDER), owner(node)
     token = person.token
     inviting.act("/settings/people/role", person="Wilma", role="auditor")
-    asked = person.post("/console/requests/0xab/refuse", data={"csrf": token, "reason": "too little"})
+    asked = person.post(
+        "/console/requests/0xab/refuse", data={"csrf": token, "reason": "too little", "revision": "7"}
+    )
     assert asked.headers["location"] == "/console/enter"
     answer = person.post("/console/enter", data={"person": "Wilma", "passphrase": PASSWORD})
     assert answer.headers["location"] == "/console/unsent"
     shown = person.get("/console/unsent").text
     assert "“Who did what” will say: Refused a request" in shown
-    assert "too little" in shown
+    assert re.search("<dt>Why</dt>.*too little", shown), "as the page of the form calls it"
+    assert "Revision" not in shown
 
 
 def test_a_reset_ends_sessions_and_the_password_of_before(node):

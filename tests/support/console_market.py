@@ -99,7 +99,16 @@ def trade(made: Market, world: World, home: Path) -> None:
     made.clicks["to the first table"] = clicks.counted()
     made.builder.api("/peers", {"url": second.url})
     act.look_around(page, made.builder, made.owner)
-    act.order(page, made.builder, ["Ward", "Hillside"], test, name="Illness risk", price="0.05", rounds=4)
+    act.order(
+        page,
+        made.builder,
+        ["Ward", "Hillside"],
+        test,
+        name="Illness risk",
+        price="0.05",
+        rounds=4,
+        epsilon="50,0",
+    )
     assert not violations(page, at="/train/{draft}")
     assert "$3.00" in page.locator(".figures").inner_text()
     said = page.locator("main").inner_text()
@@ -124,6 +133,10 @@ def trade(made: Market, world: World, home: Path) -> None:
     assert len(made.builder.api("/jobs")["jobs"]) == 1
     assert not list((made.builder.home / "uploads").iterdir())
     page.get_by_text("decides by hand").wait_for()
+    tab = page.context.new_page()
+    tab.goto(made.builder.url + "inbox")
+    assert "Illness risk" not in tab.locator("main").inner_text(), "it waits for others"
+    tab.close()
     owner_page = made.owner_page
     owner_page.locator(".bell").click()
     owner_page.get_by_role("link", name="Decide").click()

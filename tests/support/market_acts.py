@@ -84,6 +84,7 @@ def order(
     name: str,
     price: str,
     rounds: int | None = None,
+    epsilon: str = "",
 ) -> None:
     """Up to the page that says what it comes to."""
     page.goto(console.url + "train")
@@ -94,6 +95,8 @@ def order(
     if rounds is not None:
         page.get_by_text("More choices").click()
         page.get_by_label("Rounds of training").fill(str(rounds))
+    if epsilon:
+        page.get_by_label("Privacy budget of the run").fill(epsilon)
     page.get_by_label("Test table").set_input_files(test)
     page.get_by_role("button", name="See what it comes to").click()
     page.get_by_text("Nothing was asked and nothing was paid yet").wait_for()

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from freehold.core import texts
 from freehold.core.errors import InvalidInput
 from freehold.core.texts import Day, Epsilon, Moment, Month, Share, Size, Span, Units, packed, said, unpacked
+from freehold.features.proof import lineage_svg
 from freehold.kernel.web import formats, typed, words
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.reader import READER, Reader
@@ -257,6 +258,35 @@ def test_a_text_that_was_kept_or_came_from_another_process_is_still_its_reader_s
         assert "40,5 %, 40,25 et 3 mars 2026" in spaced(formats.tr(found["share"]))
     finally:
         READER.reset(token)
+
+
+def test_a_form_holds_what_its_reader_would_type():
+    with read_by("de"):
+        shown = {
+            Epsilon(4_500_000): "4,5",
+            Epsilon(90_000_000): "90",
+            Epsilon(1_234_000): "1,2340",
+            Units(7_250_000): "7,25",
+        }
+        assert {one: typed.as_typed(one) for one in shown} == shown
+        assert typed.as_typed("1.250,75") == "1.250,75", "what was typed stays"
+        assert [
+            typed.canonical(str(typed.as_typed(one))) for one in (Epsilon(4_500_000), Epsilon(1_234_000))
+        ] == ["4.5", "1.2340"]
+    with read_by("en"):
+        assert typed.as_typed(Epsilon(4_500_000)) == "4.5"
+
+
+def test_the_lineage_picture_writes_shares_as_its_reader_does():
+    nodes = [
+        {"id": "a", "kind": "dataset", "name": "Ward", "owner_name": "North", "weight": 3_830},
+        {"id": "m", "kind": "model", "name": "Risk"},
+    ]
+    lineage = {"nodes": nodes, "edges": [{"from": "a", "to": "m", "role": "trained", "weight": 3_830}]}
+    with read_by("de"):
+        drawn = lineage_svg.draw(lineage, styled=False, say=formats.tr)
+    assert "North · 38,3 %<" in drawn
+    assert "38.30 %<" in lineage_svg.draw(lineage), "elsewhere as before"
 
 
 def test_a_sentence_begins_with_a_capital_and_a_name_stays_as_it_is_written():

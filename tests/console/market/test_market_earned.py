@@ -89,6 +89,9 @@ def test_what_was_earned_is_listed_and_taken_along_for_the_books(market: Market)
     )  # fmt: skip
     assert datetime.fromisoformat(sold["Date"]).tzinfo is not None
     assert sold["Transaction, grant or receipt"].startswith("0x")
+    # whoever trained without data of its own has no part in what the model earns
+    market.builder_page.goto(market.builder.url + "money")
+    assert market.builder_page.locator(".listing tbody tr").count() == 0
 
 
 def test_the_owner_sees_a_run_as_one_use_with_its_rounds_inside(market: Market):
