@@ -164,6 +164,19 @@ def test_every_page_fits_its_window(seen: list[tuple[str, str, object]], width: 
     assert not _of(seen, f" at {width} px")
 
 
+def test_paper_is_white_whatever_the_colours_of_the_screen(console: Console):
+    page = console.enter(console.page(color_scheme="dark"))
+    seen = """() => { const root = getComputedStyle(document.documentElement);
+        return [getComputedStyle(document.body).backgroundColor, root.getPropertyValue("--good-ground"), root.colorScheme] }"""
+    for theme in ("", "dark"):
+        page.evaluate("theme => { if (theme) document.documentElement.dataset.theme = theme }", theme)
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate(seen) == ["rgb(255, 255, 255)", "#e8f6ed", "light"]
+        page.emulate_media(media="screen", color_scheme="dark")
+        assert page.evaluate(seen)[2] == "dark"
+    page.context.close()
+
+
 def test_pages_work_without_script_and_are_small(console: Console, addresses: list[str]):
     page = console.page(storage_state=console.state, java_script_enabled=False)
     for path in addresses:
