@@ -257,6 +257,7 @@ def test_a_node_restored_without_its_practice_network_begins_on_a_new_one_once_i
         made = _command(tmp_path, "backup", "-o", str(tmp_path / "b"), "--home", str(node.home))
         assert made.returncode == 0, made.stderr
     finally:
+        node.browser.close()
         node.process.send_signal(signal.SIGTERM)
         node.process.wait(30)
     node.home.rename(tmp_path / "gone")
@@ -271,6 +272,7 @@ def test_a_node_restored_without_its_practice_network_begins_on_a_new_one_once_i
         assert again.enter().status_code == 303
         assert again.status()["account"] == account
     finally:
+        again.browser.close()
         again.process.send_signal(signal.SIGTERM)
         again.process.wait(30)
 
