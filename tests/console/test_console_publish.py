@@ -206,6 +206,18 @@ def test_files_that_are_no_tables(console: Console, page, tmp_path, content: str
     assert list((console.home / "uploads").iterdir()) == []
 
 
+def test_a_file_of_an_old_windows_program_shows_where_its_encoding_is_said(console: Console, page, tmp_path):
+    path = tmp_path / "old.csv"
+    path.write_bytes(("größe;y\n" + "".join(f"{n};{n % 2}\n" for n in range(30))).encode("cp1252"))
+    choose_file(page, console, path)
+    assert "not UTF-8 text" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(path)
+    page.locator("#f-encoding-sent").select_option("latin-1")
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_text("Ready.").wait_for()
+    page.get_by_role("button", name="Throw away").click()
+
+
 def test_a_file_that_lies_here_already(console: Console, page, tmp_path):
     page.goto(console.url + "publish")
     for path in ("/no/such/file.csv", "/dev/zero", "relative.csv", str(tmp_path)):
