@@ -29,6 +29,8 @@ OPEN = ("waiting", "countered")
 INBOX = "/inbox"
 MOST = 100
 """Requests of one page, and that one form decides."""
+MOST_ASKED = 50
+"""Of what this node asked for, shown at once."""
 MOST_SAID = 3
 """Of what could not be decided, so many are said one by one."""
 
@@ -50,7 +52,7 @@ def waiting(visit: Visit) -> dict[str, Any] | None:
 def lately(visit: Visit) -> dict[str, Any] | None:
     """What I asked for, and what was decided; None where there is nothing."""
     node = visit.node
-    asked = asking.newest(node, MOST)
+    asked = asking.newest(node, MOST_ASKED)
     decided = Table(
         said("Decided lately"),
         (
