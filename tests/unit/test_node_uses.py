@@ -150,11 +150,11 @@ def test_a_page_is_read_in_order_from_an_index(
 
 
 def test_what_fits_often_is_found_by_time_and_what_fits_seldom_by_its_index(on_sqlite: Any) -> None:
-    filled(on_sqlite, uses.MOST_LOOKED_AT + 200)
+    filled(on_sqlite, uses.MOST_COUNTED + 200)
     often = replace(uses.NEWEST_FIRST, filters={"who": PARTIES[0]})
     assert not any("TEMP B-TREE" in step for step in plan_of(on_sqlite, wanted=often))
     found = uses.listed(on_sqlite, often)
-    assert (found.total, found.counted) == (None, uses.MOST_LOOKED_AT)
+    assert (found.total, found.counted) == (None, uses.MOST_COUNTED)
     seldom = replace(uses.NEWEST_FIRST, filters={"who": PARTIES[1]})
     assert any("receipts_by_holder" in step for step in plan_of(on_sqlite, wanted=seldom))
     assert uses.listed(on_sqlite, seldom).total == uses.listed(on_sqlite, replace(seldom, limit=7)).total

@@ -17,7 +17,9 @@ from freehold.kernel.selecting import Found, Selection, Sort, Wanted
 
 MAX_CHOICES = 200
 MOST_LOOKED_AT = 1_000
-"""Receipts that a row of like uses is made of, and uses that are counted where they are dear to find."""
+"""Receipts that a row of like uses is made of."""
+MOST_COUNTED = 500
+"""Uses that are counted where they are dear to find."""
 NEWEST_FIRST = Wanted(sort="at", descending=True)
 _AT_ONCE = 500
 _SHOWN = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id"
@@ -87,7 +89,7 @@ def listed(
     """
     found = _chosen(wanted, runs, run, together=together)
     if wanted.words or wanted.filter("who"):
-        page_of = _searched(node, replace(found, counted=MOST_LOOKED_AT), wanted)
+        page_of = _searched(node, replace(found, counted=MOST_COUNTED), wanted)
     else:
         page_of = selecting.page(node.store, found, wanted)
     return page_of.of(_with_documents(node, page_of.rows))
@@ -101,7 +103,7 @@ def _searched(node: Node, chosen: Selection, wanted: Wanted) -> Found[tuple[Any,
     page_of = (
         selecting.page(node.store, found, replace(wanted, words=(), counted=False)) if total != 0 else Found()
     )
-    return replace(page_of, total=total, counted=MOST_LOOKED_AT)
+    return replace(page_of, total=total, counted=MOST_COUNTED)
 
 
 def _rarest_first(node: Node, looked_for: Sequence[str]) -> list[str]:
