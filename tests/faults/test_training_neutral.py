@@ -9,6 +9,8 @@ from node_world import World, begin, order, run_job
 from peer_calls import call, introduce
 
 from freehold.core.errors import Conflict, FreeholdError, NotAllowed
+from freehold.features.data.rules.sources import AmbiguousCells
+from freehold.features.data.rules.ways import Ways
 from freehold.features.training import auditing, holding, lending, training
 from freehold.kernel.words import claim_kinds
 
@@ -181,3 +183,13 @@ def test_a_test_is_kept_for_one_builder_and_the_same_rows_once(world: World, neu
     assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
     with pytest.raises(Conflict):
         holding.hold(neutral.validator.node, path, LABEL, neutral.builder.account)
+
+
+def test_a_test_whose_numbers_could_mean_two_things_is_kept_as_its_holder_says(world: World) -> None:
+    holder, builder = world.party("holder"), world.party("some-builder")
+    path = holder.home / "decimals.csv"
+    path.write_text("a;label\n" + "\n".join(f"1,{100 + n};{n % 2}" for n in range(40)) + "\n")
+    with pytest.raises(AmbiguousCells):
+        holding.hold(holder.node, path, "label", builder.account)
+    held = holding.hold(holder.node, path, "label", builder.account, ways=Ways.of(["decimal=comma"]))
+    assert (held["rows"], held["positives"]) == (40, 20)
