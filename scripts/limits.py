@@ -8,22 +8,25 @@ from freehold.chain import rpc
 from freehold.core import canonical, documents, epsilons, http_signature, ids, money
 from freehold.features.data import bounds, drafts, wire, workbooks
 from freehold.features.data.rules import chunks, names, reading, table
+from freehold.features.gateway import asking
 from freehold.features.gateway.rules import answer, rows
 from freehold.features.grants import requests
 from freehold.features.models import releasing
 from freehold.features.models.rules import split
+from freehold.features.notifications import channels
 from freehold.features.payments.rules import payment
 from freehold.features.privacy.rules import noise
+from freehold.features.proof import apart
 from freehold.features.training import planning
 from freehold.features.training import wire as training
 from freehold.features.training.checks import run
 from freehold.features.training.rules import record, updates
-from freehold.kernel import countersigning, listed, logbook, pending, selecting, settings, store
+from freehold.kernel import countersigning, listed, logbook, members, pending, selecting, settings, store
 from freehold.kernel.evidence import bundle, manifest
 from freehold.kernel.http import bodies, gate
 from freehold.kernel.keeping import purse
 from freehold.kernel.registry import everything
-from freehold.kernel.web import forms
+from freehold.kernel.web import forms, typed
 from freehold.shell.mcp import folder, serving
 from freehold.vault import keystore, passphrases
 
@@ -136,6 +139,11 @@ def _found() -> dict[str, tuple[Limit, ...]]:
             ),
             Limit("Size of a file of rows", _size(rows.MOST_BYTES), otherwise="ask in several calls"),
             Limit(
+                "What is asked at once in the console",
+                f"{asking.MOST_CALLS:,} calls, {asking.MOST_CELLS:,} cells",
+                otherwise="ask in parts",
+            ),
+            Limit(
                 "Size of a call by a voucher", _size(answer.MAX_BODY_BYTES), otherwise="ask in several calls"
             ),
             Limit(
@@ -227,9 +235,21 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 "A form of the console, without its file",
                 f"{_size(forms.MAX_FORM_BYTES)}, {forms.MAX_FIELDS} fields",
             ),
+            Limit("Digits of a number that is typed in the console", f"{typed.MOST_DIGITS}"),
+            Limit(
+                "People of one node besides its owner; characters of the name of one",
+                f"{members.MOST_PEOPLE}; {members.MOST_NAME}",
+                otherwise="remove somebody",
+            ),
+            Limit("Addresses that one e-mail goes to", f"{channels.MOST_RECIPIENTS}"),
             Limit(
                 "Evidence",
                 f"{_size(bundle.MAX_TOTAL_BYTES)} in {bundle.MAX_FILES:,} files of {_size(bundle.MAX_FILE_BYTES)}",
+            ),
+            Limit(
+                "Evidence that is uploaded to be checked",
+                _size(apart.MOST_ZIP_BYTES),
+                otherwise="`freehold verify` checks it on your machine",
             ),
             Limit(
                 "A passphrase",

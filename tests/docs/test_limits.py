@@ -25,7 +25,7 @@ def test_every_bound_that_a_refusal_prints_is_on_the_page_of_limits():
 
 
 def printed() -> Iterator[tuple[str, Bound]]:
-    """Constants in the message or hint of what may be an error; the local test chain has a page of its own."""
+    """Constants in the message or hint of what may be an error, in place or as a value of its text; the local test chain has a page of its own."""
     for path in sorted((ROOT / "src" / "freehold").rglob("*.py")):
         if "embedded" not in path.parts:
             module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
@@ -37,9 +37,13 @@ def printed() -> Iterator[tuple[str, Bound]]:
 
 
 def _names(call: ast.Call) -> set[str]:
-    texts = (one for one in ast.walk(call) if isinstance(one, ast.JoinedStr))
+    texts = (one for one in ast.walk(call) if isinstance(one, ast.JoinedStr) or _is_said(one))
     inside = (one for text in texts for one in ast.walk(text) if isinstance(one, ast.Name))
     return {one.id for one in inside if _BOUND.fullmatch(one.id)}
+
+
+def _is_said(one: ast.AST) -> bool:
+    return isinstance(one, ast.Call) and getattr(one.func, "id", "") == "said"
 
 
 def shown() -> Iterator[Bound]:

@@ -169,7 +169,7 @@ def test_a_large_body_is_read_of_who_paid_for_a_grant_and_of_no_newcomer(world: 
         },
         Act(grant.nonce, PRICE_UNITS),
         "wish",
-        {"state": "asked"},
+        {"state": "asked", "asset": grant.asset, "nonce": grant.nonce, "asked_at": builder.node.now()},
     )
     assert call(builder, owner, "/peer/rounds/commit", body).json()["code"] != "http.too_large"
     dense = {**body, "more": [0] * 200_000}

@@ -138,10 +138,11 @@ def test_a_purchase_that_is_asked_for_twice_is_paid_once(world: World) -> None:
     before = buyer.node.balance_units()
     act = Act(grant.nonce, 10**6)
     answer = {"grant": seller.node.seal(grant).to_json(), "offer_signature": "0x" + signature.hex()}
+    wish = {"state": "asked", "asset": asset.id, "nonce": grant.nonce, "asked_at": buyer.node.now()}
     with held(
-        world, buyer.node, lambda slow: granting._buy(slow, grant, answer, act, "wish", {"state": "asked"})
+        world, buyer.node, lambda slow: granting._buy(slow, grant, answer, act, "wish", dict(wish))
     ) as got:
-        granting._buy(buyer.node, grant, answer, act, "wish", {"state": "asked"})
+        granting._buy(buyer.node, grant, answer, act, "wish", dict(wish))
     assert [one["paying"]["grant"] for one in got] == [answer["grant"]]
     assert buyer.node.balance_units() == before - 500
     assert is_purchased(seller.node, grant)

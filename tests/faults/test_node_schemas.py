@@ -96,11 +96,11 @@ def test_every_page_shows_all_the_same(kept: tuple[Party, Party, dict[str, Envel
         assert "</html>" in page(victim, overview)
     for name in WRONG:
         shown = page(victim, assets.overview, asset=made[name].document.id)
-        assert "<dt>Rows</dt><dd>—</dd>" in shown
-        page(victim, lineage.lineage, document=made[name].document.id)
+        assert '>Rows</p><p class="figure-value">—</p>' in shown
+        page(victim, assets.facet, asset=made[name].document.id, facet="lineage")
     for name in ("model", "scores", "rounds"):
         assert name in page(victim, assets.overview, asset=made[name].document.id)
-        page(victim, lineage.lineage, document=made[name].document.id)
+        page(victim, assets.facet, asset=made[name].document.id, facet="lineage")
 
 
 def test_a_catalogue_that_holds_such_an_asset_keeps_the_others(

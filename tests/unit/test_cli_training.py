@@ -179,7 +179,7 @@ def test_what_may_be_typed_is_bounded_alike_by_command_console_and_request():
         "quorum": 100,
         "weight_cap": 100,
     }
-    assert (form.USUAL["price"], form.USUAL["quorum"], form.USUAL["rounds"]) == ("0.001", 51, None)
+    assert (form.USUAL["price"], form.USUAL["quorum"], form.USUAL["rounds"]) == (1_000, 51, None)
 
 
 # models
