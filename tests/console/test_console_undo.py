@@ -165,6 +165,39 @@ def test_what_is_taken_back_is_as_before(trader: Trader, one: Try, language: str
     assert {name: kept for name, kept in now.items() if kept != before.get(name)} == {}
 
 
+CHANGED = [
+    ("/limits", {"per_act": "2", "per_day": "20"}, {"per_act": "3", "per_day": "30"}),
+    ("/settings/usual", {"price": "7", "approval": "ask"}, {"price": "8", "approval": "ask"}),
+    ("/settings/people/role", {"person": "Dora", "role": "finance"}, {"person": "Dora", "role": "auditor"}),
+    ("/settings", {"name": "East"}, {"name": "West"}),
+    ("/assets/{asset}/serve", {"on": "yes", "calls": "11"}, {"on": "yes", "calls": "12"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "form", "later"), CHANGED, ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_what_somebody_changed_since_is_not_taken_back_with_it(
+    trader: Trader, act: str, form: Any, later: Any
+):
+    node, browser = trader.node, owner(trader.node)
+    path = act.replace("{asset}", trader.model)
+    rest = {"console_idle_minutes": "30"} if act == "/settings" else {}
+    rest |= {"max_uses": "5", "days": "6"} if act == "/settings/usual" else {}
+    done = browser.act(path, **form, **rest)
+    assert done.status_code == 303, done.text
+    shown = browser.get(done.headers["location"]).text
+    (offered,) = _FORM.findall(re.findall(r'<div class="notice good">(.*?)</div>', shown, re.DOTALL)[0])
+    fields = {name: html.unescape(value) for name, value in _HIDDEN.findall(offered[1])}
+    assert browser.act(path, **later, **rest).status_code == 303
+    before = state(node)
+    answer = browser.post("/console" + offered[0], data=fields)
+    if answer.status_code == 303:
+        answer = browser.get(answer.headers["location"])
+    assert "changed again meanwhile" in answer.text, answer.status_code
+    assert state(node) == before
+
+
 def test_every_act_that_offers_it_is_tried():
     pages = chain(
         people.PAGES, settings.PAGES, backup.PAGES, inbox.PAGES, starting.PAGES, everything().every("pages")

@@ -126,19 +126,21 @@ def switch(visit: Visit) -> Response:
             _ration(visit, "calls", said("The number of calls")),
             _ration(visit, "rows", said("The number of rows")),
         )
-    undo = _as_now(visit.node, asset)
+    before = _as_now(visit.node, asset)
+    visit.require_last(before)
     serving.switch(visit.node, asset.id, on=on, ration=ration)
+    undo = Undo(f"/assets/{asset.id}/serve", fields=before, after=_as_now(visit.node, asset))
     sells = said("It is on sale: whoever pays gets an answer.")
     return visit.go(f"/assets/{asset.id}", sells if on else said("It is no longer on sale."), undo=undo)
 
 
-def _as_now(node: Node, asset: Asset) -> Undo:
-    """The form that makes its sale what it is now."""
+def _as_now(node: Node, asset: Asset) -> dict[str, str]:
+    """What a form says that makes its sale what it is now."""
     ration = rationing.of(node, asset.id)
     fields = {"calls": str(ration.calls), "rows": str(ration.rows)}
     if rationing.is_on_sale(node, asset.id):
         fields["on"] = "yes"
-    return Undo(f"/assets/{asset.id}/serve", fields=fields)
+    return fields
 
 
 def _ration(visit: Visit, name: str, what: str) -> int:

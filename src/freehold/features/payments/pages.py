@@ -168,17 +168,20 @@ def limits(visit: Visit) -> Response:
 
 def limit(visit: Visit) -> Response:
     """Set what may be spent, from now on."""
-    before = ceiling.overview(visit.node)
-    undo = Undo(
-        "/limits",
-        fields={name: amount(before[f"spend_{name}_micro"]) for name in ("per_act", "per_day")},
-    )
+    before = _as_typed(visit.node)
+    visit.require_last(before)
     ceiling.limit(
         visit.node,
         spend_per_act_micro=visit.form.money("per_act", "0"),
         spend_per_day_micro=visit.form.money("per_day", "0"),
     )
+    undo = Undo("/limits", fields=before, after=_as_typed(visit.node))
     return visit.go("/limits", said("Saved. The limits count from now on."), undo=undo)
+
+
+def _as_typed(node: Node) -> dict[str, str]:
+    found = ceiling.overview(node)
+    return {name: amount(found[f"spend_{name}_micro"]) for name in ("per_act", "per_day")}
 
 
 def _channel(visit: Visit, rows: list[dict[str, Any]], missing: str) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from freehold.chain.errors import ChainUnreachable
+from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError
+from freehold.core.errors import Conflict, FreeholdError
+from freehold.core.ids import sha256_hex
 from freehold.core.texts import Moment, said
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
@@ -44,6 +46,17 @@ class Undo:
     """What it posts to, below the console."""
     label: str = said("Undo")
     fields: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
+    """What the act set; where it is said, the act is taken back only while that still stands."""
+
+    @property
+    def mark(self) -> str:
+        """Says what the act set, in the form that takes it back."""
+        return _mark(self.after)
+
+
+def _mark(values: Mapping[str, str]) -> str:
+    return sha256_hex(canonical_bytes(dict(values)))
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,14 @@ class Visit:
         look = self.host.readiness.soon(0.05)
         away = look.reasons.get("chain") == ChainUnreachable.code
         return Moment(self.node.now() - int(look.answered_ago)) if away else None
+
+    def require_last(self, stands: Mapping[str, str]) -> None:
+        """What takes an act back takes nothing back that came after it. Raises `Conflict`: other values stand now."""
+        if (mark := self.form.text("undoes", 80)) and mark != _mark(stands):
+            raise Conflict(
+                said("this was changed again meanwhile"),
+                hint=said("Nothing was taken back. Look at what stands here now."),
+            )
 
     def asset(
         self, asset: Asset, facet: str = "", *, error: FreeholdError | None = None, **values: Any

@@ -21,7 +21,7 @@ MOST = 32
 KEEP_SECONDS = 15 * 60
 _SECRET = re.compile(r"again|csrf|code|.*(pass(phrase|word)|secret|token).*", re.IGNORECASE)
 
-_HIDDEN = frozenset({"act", "at_most", "do", "key", "next", "revision"})
+_HIDDEN = frozenset({"act", "at_most", "do", "key", "next", "revision", "undoes"})
 """What a form says by itself."""
 
 

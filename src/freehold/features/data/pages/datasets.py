@@ -113,13 +113,14 @@ def _settings(visit: Visit, asset: Asset) -> dict[str, Any]:
 def set_approval(visit: Visit) -> Response:
     """Ask first, or let the terms decide."""
     asked = Decide.of(asset=_own(visit).id, approval=visit.form.text("approval"))
-    before = offering.approval_of(visit.node, asked.asset)
+    before = {"approval": offering.approval_of(visit.node, asked.asset)}
+    visit.require_last(before)
     offering.decide(visit.node, asked)
     done = {
         "ask": said("From now on every request waits for your decision."),
         "automatic": said("From now on whoever accepts your terms gets access at once."),
     }
-    undo = Undo(f"/assets/{asked.asset}/approval", fields={"approval": before})
+    undo = Undo(f"/assets/{asked.asset}/approval", fields=before, after={"approval": asked.approval})
     return visit.go(f"/assets/{asked.asset}/settings", done[asked.approval], undo=undo)
 
 

@@ -33,10 +33,11 @@ def _form(node: Node) -> dict[str, str]:
 
 def save(visit: Visit) -> Response:
     """Keep with what terms a new table begins."""
-    undo = Undo(PATH, fields=_form(visit.node))
+    before = _form(visit.node)
+    visit.require_last(before)
     licence.set_usual(visit.node, wire.SetUsual.of(**visit.form.taken(wire.SET_USUAL.fields, NUMBERS)))
     done = said("Saved. New tables begin with these terms; you can change them each time.")
-    return visit.go("/settings", done, undo=undo)
+    return visit.go("/settings", done, undo=Undo(PATH, fields=before, after=_form(visit.node)))
 
 
 PAGES = [acts(PATH, save, words=said("Changed the usual terms"), back="/settings")]

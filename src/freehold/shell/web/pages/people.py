@@ -67,12 +67,13 @@ def role_of(visit: Visit) -> Role:
 
 def change(visit: Visit) -> Response:
     """Give somebody another role."""
-    found = _meant(visit)
-    visit.host.part(Members).change(found.name, role_of(visit))
+    found, role = _meant(visit), role_of(visit)
+    before = {"person": found.name, "role": found.role.value}
+    visit.require_last(before)
+    visit.host.part(Members).change(found.name, role)
     done = said("Changed. Whoever was logged in under this name has to log in again.")
-    return visit.go(
-        PATH, done, undo=Undo(f"{PATH}/role", fields={"person": found.name, "role": found.role.value})
-    )
+    undo = Undo(f"{PATH}/role", fields=before, after={**before, "role": role.value})
+    return visit.go(PATH, done, undo=undo)
 
 
 def reset(visit: Visit) -> Response:

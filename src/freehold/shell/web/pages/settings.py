@@ -51,6 +51,7 @@ def save(visit: Visit) -> Response:
         if not name:
             raise InvalidInput(said("a name is missing"), hint=said("Others see it."))
         before = settings_file.load(home)
+        visit.require_last(_shown(before))
         changed = before.with_overrides(
             name=name,
             endpoint=str(origins.parse(endpoint)) if (endpoint := form.text("endpoint", 300)) else "",
@@ -59,8 +60,12 @@ def save(visit: Visit) -> Response:
         settings_file.save(home, changed)
     except FreeholdError as error:
         return settings(visit, error)
-    undo = Undo("/settings", fields={one: str(getattr(before, one)) for one in EDITED})
+    undo = Undo("/settings", fields=_shown(before), after=_shown(changed))
     return visit.go("/settings", said("Saved. It counts from the next start of the node."), undo=undo)
+
+
+def _shown(kept: settings_file.Settings) -> dict[str, str]:
+    return {one: str(getattr(kept, one)) for one in EDITED}
 
 
 def leave_everywhere(visit: Visit) -> Response:
