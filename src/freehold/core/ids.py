@@ -103,7 +103,7 @@ def resolve(prefix: str, candidates: Iterable[str], what: str) -> str:
     """
     text = prefix.lower()
     if not _PREFIX.match(text):
-        raise InvalidInput(f"{prefix[:80]!r} is no {what} id", hint="Give at least 4 hex digits of it.")
+        raise InvalidInput(f"{prefix[:80]!r} is not a {what} id", hint="Give at least 4 hex digits of it.")
     text = text if text.startswith("0x") else "0x" + text
     found = sorted({candidate for candidate in candidates if candidate.startswith(text)})
     if not found:
