@@ -45,6 +45,7 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
 
 
 def test_a_form_that_is_sent_twice_is_paid_once(market: Market) -> None:
+    """Also where its page brought itself up to date between the two."""
     page, buyer = market.owner_page, market.owner
     page.goto(f"{buyer.url}assets/{market.model}")
     page.get_by_label("A row, values separated by commas").fill("4000.1,4000.2,4000.3")
@@ -56,7 +57,10 @@ def test_a_form_that_is_sent_twice_is_paid_once(market: Market) -> None:
             const sent = await fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form))});
             shown.push((await sent.text()).match(/receipts?\\/0x[0-9a-f]+|uses\\/0x[0-9a-f]+/)?.[0]);
           };
+          const updated = new Promise((done) => document.addEventListener("freehold:updated", done, {once: true}));
           await send();
+          document.dispatchEvent(new Event("visibilitychange"));
+          await updated;
           await send();
           form.line.value = "4000.1,4000.2,4000.4";
           await send();

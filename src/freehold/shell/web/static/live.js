@@ -34,6 +34,8 @@
         // fields keep what was typed
         beforeNodeMorphed: (before, after) => {
           if (before.nodeType !== 1 || !before.matches("input, textarea, select")) return true;
+          // names one act however often its form is sent: another name would be another act, and paid again
+          if (before.matches("[data-keep]")) return false;
           if (isSame(before, after)) return !isDirty(before);
           // of what has the focus the value would be left alone
           before.blur();
@@ -52,7 +54,8 @@
   };
 
   // what the server sent last for each region: the page's own state (open details) must not count as change
-  const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one.innerHTML]));
+  const said = (region) => region.innerHTML.replace(/<input[^>]*data-keep[^>]*>/g, "");
+  const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, said(one)]));
 
   let seenAt = new Date(), isAway = false, trying = 0;
   const clock = (moment) => {
@@ -105,7 +108,7 @@
       const fresh = new DOMParser().parseFromString(text, "text/html");
       let changed = false;
       for (const region of fresh.querySelectorAll("[data-live]")) {
-        const part = region.dataset.live, html = region.innerHTML;
+        const part = region.dataset.live, html = said(region);
         const old = document.querySelector(`[data-live="${CSS.escape(part)}"]`);
         if (!old || sent.get(part) === html) continue;
         changed = changed || !old.closest("nav");
