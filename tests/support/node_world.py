@@ -177,9 +177,10 @@ class Party:
 class World:
     """A chain with the contracts deployed, and the parties made on it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, chain: Any = None) -> None:
+        """`chain` is one that is not started yet, where it shall not run in this process."""
         self.home = home
-        self._chain_node = EmbeddedNode(home / "chain")
+        self._chain_node = chain or EmbeddedNode(home / "chain")
         self._chain_node.start()
         self.rpc_url = self._chain_node.url
         self._rpc = Rpc(self.rpc_url)
@@ -202,11 +203,16 @@ class World:
             made.append(owner)
         return made
 
-    def close(self) -> None:
+    def close_parties(self) -> None:
+        """End every node; the chain stays."""
         for party in self._parties:
             party.stop()
         for party in self._parties:
             party.close()
+        self._parties.clear()
+
+    def close(self) -> None:
+        self.close_parties()
         self._rpc.close()
         self._chain_node.stop()
 
