@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from freehold.features.models.wire import Privacy
 from freehold.features.proof.wire import ReceiptRow
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
 from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Units
+
+if TYPE_CHECKING:
+    from freehold.quickstart.nursery import Nursery
 
 
 class PlayedModel(Shape):
@@ -189,6 +192,14 @@ def quickstart(
 
     Six owners, a builder and a buyer, each a process of its own: publish, train, sell, pay out, prove.
     """
+    from freehold.quickstart.nursery import Nursery  # noqa: PLC0415
+
+    with Nursery() as nursery:
+        # it loads the program while this process loads its own part
+        _play(plain_file.named(home), nursery, leave=leave, as_json=as_json)
+
+
+def _play(home: Path, nursery: Nursery, *, leave: bool, as_json: bool) -> None:
     from freehold.quickstart import progress, report, result_page, run  # noqa: PLC0415
     from freehold.shell import stopping  # noqa: PLC0415
 
@@ -203,7 +214,7 @@ def quickstart(
             result_page.serve(values, lineage, directory)
 
     with stopping.within(STOP_SECONDS), progress.shown() as steps:
-        run.run(plain_file.named(home), progress=steps, then=then)
+        run.run(home, nursery, progress=steps, then=then)
 
 
 COMMANDS = {"quickstart": (quickstart, "freehold quickstart --exit --json")}

@@ -8,16 +8,18 @@ started again on the port it had, a few times; a passphrase reaches it through a
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from freehold.core.errors import Unavailable
 from freehold.shell import children
+from freehold.shell.children import Process, Word
 
+Launch = Callable[[str, Sequence[Word], Path], Process]
+"""Starts a child: its name, its command, and what takes what it prints."""
 POLL_SECONDS = 0.05
 MOST_RESTARTS = 5
 
@@ -31,7 +33,7 @@ class Child:
     """One process to keep running."""
 
     name: str
-    argv: list[str]
+    argv: Sequence[str]
     """Command without port."""
     log: Path
     """Takes its stdout and stderr."""
@@ -40,14 +42,18 @@ class Child:
     port: int = 0
     """Port to start on; 0 takes a free one."""
     restarts: int = 0
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    process: Process | None = field(default=None, repr=False)
+
+
+def _alone(_: str, argv: Sequence[Word], log: Path) -> Process:
+    return children.launch(argv, log)
 
 
 class Supervisor:
     """Keeps children running until it is left; `on_restart` hears of each restart."""
 
-    def __init__(self, on_restart: Callable[[Child, int], None]) -> None:
-        self._on_restart = on_restart
+    def __init__(self, on_restart: Callable[[Child, int], None], launch: Launch = _alone) -> None:
+        self._on_restart, self._launch = on_restart, launch
         self._alive_read, self._alive_write = os.pipe()
         self._children: dict[str, Child] = {}
         self._lock = threading.Lock()
@@ -103,17 +109,15 @@ class Supervisor:
                         self._spawn(child)
 
     def _spawn(self, child: Child) -> None:
-        argv = [*child.argv, "--port", str(child.port), "--until-eof", str(self._alive_read)]
-        descriptors = [self._alive_read]
-        if child.secret is not None:
-            reading, writing = os.pipe()
-            # a passphrase is far smaller than a pipe's buffer, so this does not wait for a reader
-            os.write(writing, child.secret.encode() + b"\n")
-            os.close(writing)
-            argv += ["--passphrase-fd", str(reading)]
-            descriptors.append(reading)
+        argv: list[Word] = [*child.argv, "--port", str(child.port), "--until-eof", self._alive_read]
+        if child.secret is None:
+            child.process = self._launch(child.name, argv, child.log)
+            return
+        reading, writing = os.pipe()
+        # a passphrase is far smaller than a pipe's buffer, so this does not wait for a reader
+        os.write(writing, child.secret.encode() + b"\n")
+        os.close(writing)
         try:
-            child.process = children.launch(argv, child.log, descriptors)
+            child.process = self._launch(child.name, [*argv, "--passphrase-fd", reading], child.log)
         finally:
-            for descriptor in descriptors[1:]:
-                os.close(descriptor)
+            os.close(reading)

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from freehold.quickstart import play
+from freehold.quickstart.nursery import Nursery
 from freehold.quickstart.progress import Steps
 from freehold.quickstart.world import BUILDER, BUYER, CALLS, OWNERS, World, running
 
 
-def run(home: Path, *, progress: Steps, then: Callable[[dict[str, Any], str, Path], None]) -> None:
+def run(
+    home: Path, nursery: Nursery, *, progress: Steps, then: Callable[[dict[str, Any], str, Path], None]
+) -> None:
     """The whole main job; `then` is told report, picture (SVG) and directory while chain and nodes still run.
 
     Every process has ended when this returns. Raises `FreeholdError` saying which step failed and where to look.
@@ -21,7 +24,7 @@ def run(home: Path, *, progress: Steps, then: Callable[[dict[str, Any], str, Pat
     from freehold.quickstart import report  # noqa: PLC0415
 
     began = time.monotonic()
-    with running(home, progress) as world:
+    with running(home, nursery, progress) as world:
         with ThreadPoolExecutor(1) as pool:
             facts = _play(world, progress, pool)
         facts["processes"] = len(world.supervisor.children())

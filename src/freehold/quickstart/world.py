@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,10 @@ from freehold import plain_file
 from freehold.core.errors import Conflict, FreeholdError, Unavailable
 from freehold.core.money import units
 from freehold.kernel.client import NodeClient
+from freehold.quickstart.nursery import Nursery
 from freehold.quickstart.processes import POLL_SECONDS, Child, Supervisor
 from freehold.quickstart.progress import Steps
+from freehold.shell.children import PROGRAM
 from freehold.vault import home_folder
 
 PATIENCE_SECONDS = 40.0
@@ -149,7 +150,6 @@ PURPOSE = _TRAIN
 
 
 START_SECONDS = 60.0
-LAUNCH = (sys.executable, "-m", "freehold")
 SPEND_PER_DAY_MICRO = 200_000_000
 """What builder and buyer may spend: more than the grants and calls of a run take."""
 NAMES = (*(owner.name for owner in OWNERS), BUILDER, BUYER)
@@ -173,7 +173,7 @@ class World:
 
 
 @contextmanager
-def running(home: Path, steps: Steps) -> Iterator[World]:
+def running(home: Path, nursery: Nursery, steps: Steps) -> Iterator[World]:
     """Start chain and nodes; all of them have ended when the block is left.
 
     Raises `AlreadyRunning`; `ChildFailed` or `Unavailable`: something did not start.
@@ -182,7 +182,11 @@ def running(home: Path, steps: Steps) -> Iterator[World]:
     def restarted(child: Child, code: int) -> None:
         steps.notice(f"{child.name} ended with {code} and was started again")
 
-    with fresh(home) as place, Supervisor(restarted) as supervisor, ThreadPoolExecutor(1) as pool:
+    with (
+        fresh(home) as place,
+        Supervisor(restarted, nursery.launch) as supervisor,
+        ThreadPoolExecutor(1) as pool,
+    ):
         (place / "logs").mkdir()
         tables = pool.submit(_write_tables, place / "tables")
         with steps.step("a local chain with Freehold's contracts"):
@@ -201,7 +205,7 @@ def _write_tables(place: Path) -> dict[str, Path]:
 
 def _start_chain(supervisor: Supervisor, place: Path) -> str:
     log = place / "logs" / "chain.log"
-    chain = Child("chain", [*LAUNCH, "chain", "run", "--json", "--home", str(place / "chain")], log)
+    chain = Child("chain", [*PROGRAM, "chain", "run", "--json", "--home", str(place / "chain")], log)
     supervisor.start(chain)
 
     def ready() -> str | None:
@@ -218,7 +222,7 @@ def _start_chain(supervisor: Supervisor, place: Path) -> str:
 def _start_nodes(supervisor: Supervisor, place: Path, rpc_url: str) -> dict[str, Patient]:
     children = {}
     for name in NAMES:
-        argv = [*LAUNCH, "up", "--home", str(place / name), "--name", _title(name), "--rpc-url", rpc_url]
+        argv = [*PROGRAM, "up", "--home", str(place / name), "--name", _title(name), "--rpc-url", rpc_url]
         argv += ["--set", f"spend_per_day_micro={SPEND_PER_DAY_MICRO}"] if name in (BUILDER, BUYER) else []
         children[name] = Child(name, argv, place / "logs" / f"{name}.log", secret=secrets.token_urlsafe(24))
         supervisor.start(children[name])

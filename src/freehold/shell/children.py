@@ -8,29 +8,53 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 STOP_SECONDS = 10.0
+PROGRAM = (sys.executable, "-m", "freehold")
+"""How a command of this program begins."""
+Word: TypeAlias = str | int
+"""A word of a command; a number is a descriptor, which the child inherits and is told."""
 
 
-def launch(
-    argv: Sequence[str], log: Path, keep: Iterable[int], *, anew: bool = False
-) -> subprocess.Popen[bytes]:
-    """Start a child that inherits the descriptors `keep`; `log` takes what it prints, `anew` from its beginning."""
+class Process(Protocol):
+    """A child, as much of `subprocess.Popen` as is asked of one."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def poll(self) -> int | None:
+        """Its exit code, minus a signal's number where that ended it; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it ended. Raises `subprocess.TimeoutExpired`."""
+
+    def terminate(self) -> None:
+        """Tell it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+def launch(argv: Sequence[Word], log: Path, *, anew: bool = False) -> subprocess.Popen[bytes]:
+    """Start a child; `log` takes what it prints, `anew` from its beginning."""
     with log.open("wb" if anew else "ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            argv,
+            [str(word) for word in argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=tuple(keep),
+            pass_fds=[word for word in argv if isinstance(word, int)],
             # Ctrl-C goes to this process alone, which then ends the children in order
             start_new_session=True,
         )
 
 
-def end(running: Iterable[subprocess.Popen[bytes]]) -> None:
+def end(running: Iterable[Process]) -> None:
     """End children, all told at once; killed when they do not go in time."""
     told = list(running)
     for process in told:

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -188,9 +187,8 @@ class Practice:
         # where it was, so that whoever knows the address finds it again; anywhere, if somebody took the port
         port = (urlsplit(self.url).port or 0) if self._failures < 2 else 0
         home_folder.make(self.folder)
-        command = [sys.executable, "-m", "freehold", "chain", "run", "--home", str(self.folder)]
-        command += ["--port", str(port), "--until-eof", str(self._reading)]
-        self._child = children.launch(command, self.folder / _LOG, [self._reading], anew=True)
+        command = (*children.PROGRAM, "chain", "run", "--home", str(self.folder), "--port", str(port))
+        self._child = children.launch((*command, "--until-eof", self._reading), self.folder / _LOG, anew=True)
 
     def _watch(self) -> None:
         while not self._leaving.wait(self._rest()):
