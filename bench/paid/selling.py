@@ -141,7 +141,8 @@ class Buyer:
         self.channel = "0x" + hand.channel.hex()
         self.bodies = [question(shop.model.id, number) for number in range(calls)]
         self._calls = [
-            request(body, hand.voucher((number + 1) * PRICE)) for number, body in enumerate(self.bodies)
+            request(body, freehold_payment=hand.voucher((number + 1) * PRICE))
+            for number, body in enumerate(self.bodies)
         ]
         self.sent = 0
 
@@ -165,10 +166,10 @@ def question(model: str, number: int) -> bytes:
     return json.dumps({"model": model, "rows": [row]}).encode()
 
 
-def request(body: bytes, voucher: str = "") -> bytes:
-    """A whole HTTP request."""
-    paid = f"freehold-payment: {voucher}\r\n" if voucher else ""
-    head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{paid}content-length: {len(body)}"
+def request(body: bytes, **headers: str) -> bytes:
+    """A whole HTTP request; underscores in header names are dashes."""
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{lines}content-length: {len(body)}"
     return head.encode() + END + body
 
 
@@ -176,6 +177,12 @@ def opened(answer: bytes) -> tuple[int, dict[str, Any]]:
     """Status and JSON of a whole answer."""
     head, _, body = answer.partition(END)
     return int(head.split(b" ", 2)[1]), json.loads(body)
+
+
+def header(answer: bytes, name: bytes) -> bytes:
+    """A header's value. Raises KeyError: it has none of that name."""
+    lines = answer.partition(END)[0].split(b"\r\n")[1:]
+    return {key.lower(): value for key, value in (line.split(b": ", 1) for line in lines)}[name]
 
 
 def require_paid(answer: bytes, sent: bytes, shop: Shop) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     alone, most = clients[0], clients[-1]
     free = servers["bare"]
     made = [
-        f"medians of {found['rounds']} rounds of {found['calls']} calls; the servers in turn",
+        f"medians of {found['rounds']} rounds of {found['calls']} calls ({found['settled_calls']} where each is settled on chain); the servers in turn",
         f"{'':30} {'p50':>8} {'p95':>8} {'over bare':>10} "
         + " ".join(f"{f'{one} cl.':>8}" for one in clients)
         + f" {f'{alone} cl.':>8} {f'{most} cl.':>8}  beside it",
@@ -72,14 +72,18 @@ def lines(found: dict[str, Any]) -> list[str]:
             + f" {one[alone]['cpu_ms'][own]:8.2f} {one[most]['cpu_ms'][own]:8.2f}  {beside}"
         )
     made.append("")
-    for name, one in servers.items():
-        if one is not free:
-            slower = free[alone]["calls_per_second"] / one[alone]["calls_per_second"]
-            much = free[most]["calls_per_second"] / one[most]["calls_per_second"]
-            made.append(
-                f"bare answers {slower:.1f} ({most} clients: {much:.1f}) times as many calls a second as {name}"
-            )
+    for name, ms in found["own_client_ms"].items():
+        made.append(
+            f"{name}, by its own httpx client (asks, is told the price, signs, asks again):"
+            f" p50 {statistics.median(ms):.1f} ms with 1 client"
+        )
     ours = servers["ours"]
+    for name, one in servers.items():
+        if one is not ours:
+            few, many = (ours[n]["calls_per_second"] / one[n]["calls_per_second"] for n in (alone, most))
+            made.append(
+                f"ours answers {few:.3g} times as many calls a second as {name} with {alone} client, {many:.3g} with {most}"
+            )
     flush, signing = found["flush_ms"], found["signatures_ms"]
     fastest = max(free[count]["calls_per_second"] for count in clients)
     loads = [1e3 * one[most]["load_cpu_ms"] for one in (free, ours)]
@@ -92,5 +96,6 @@ def lines(found: dict[str, Any]) -> list[str]:
                 f" and drives bare at {fastest:,.0f}/s")  # fmt: skip
     differ = found["answers_differ_ppm"]
     made.append(f"answers for nothing and for money differ by at most {differ} millionths")
+    made += [f"left out: {one}" for one in found["left_out"]]
     made += [*found["accounts"], *found["revoked"]]
     return made

@@ -80,15 +80,19 @@ def application(model: Model) -> FastAPI:
     return app
 
 
-def main() -> None:
-    """Serve it on a free port of this machine."""
-    model = Model(json.loads(Path(sys.argv[1]).read_text()))
+def serve(app: FastAPI) -> None:
+    """Serve it on a free port of this machine, which is said on stdout."""
     # asyncio switches Nagle's delay off only where the protocol is named
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    server = uvicorn.Server(uvicorn.Config(application(model), log_level="warning", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     server.run(sockets=[listener])
+
+
+def main() -> None:
+    """Serve the model."""
+    serve(application(Model(json.loads(Path(sys.argv[1]).read_text()))))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ class Anvil:
                 return self
         raise RuntimeError(f"anvil ended with {self._process.wait()}")
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        return self._process.pid
+
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
