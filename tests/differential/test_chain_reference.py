@@ -27,10 +27,12 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "chain.md")
 
 def test_every_method_is_documented(tmp_path):
     opened = Ledger(tmp_path)
-    names = set(Methods(opened).names()) | {"eth_subscribe", "eth_unsubscribe"}
+    names = set(Methods(opened).names()) | {"eth_subscribe", "eth_unsubscribe", "freehold_headsFirst"}
     opened.close()
     section = PAGE.split("## Methods")[1].split("\n\n## ")[0]
-    assert set(re.findall(r"`((?:web3|net|eth|evm|anvil|hardhat|txpool|debug)_\w+)`", section)) == names
+    assert (
+        set(re.findall(r"`((?:web3|net|eth|evm|anvil|hardhat|txpool|debug|freehold)_\w+)`", section)) == names
+    )
 
 
 def test_the_limits_are_those_of_the_code():

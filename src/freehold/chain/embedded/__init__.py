@@ -10,6 +10,7 @@ soon as a transaction waits, and reopens after `kill -9` with the same block has
     ledger   how blocks are made, read and rewound
     budget   how long anything may compute; `turns` says whose turn it is, and who keeps how much in memory
     methods  the JSON-RPC methods; `edge` puts them on HTTP, `server` starts and stops it all
+    heads    that subscribers who ask for it hear of a block before anybody is answered what shows it
 
 >>> from pathlib import Path
 >>> from tempfile import mkdtemp

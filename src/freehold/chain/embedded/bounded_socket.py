@@ -7,12 +7,15 @@ time, with others' turns between: thousands of empty frames fit into one read. N
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 if TYPE_CHECKING:
     import asyncio
+    from asyncio.transports import BaseTransport
 
 
 _SLICE_BYTES = 1024
@@ -31,6 +34,11 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def patience(self) -> tuple[float, float]:
         """Seconds for a message to become whole, and for the other side to take something."""
         raise NotImplementedError
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Go on in the scope of the connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "write": self.write_now}
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
@@ -99,6 +107,21 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     # -- what goes
+
+    def write_now(self, text: str) -> None:
+        """Hand a message to the kernel at once, whole; where it does not fit, or nothing goes any more, end the connection.
+
+        Its other side has the message or the end before it is sent anything else.
+        """
+        if not (self.close_sent or self.transport.is_closing()):
+            self.conn.send_text(text.encode())
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            if not self.transport.get_write_buffer_size():
+                return
+        # `abort` alone comes a step of the loop later
+        with suppress(OSError):
+            self.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         """The other side does not read."""

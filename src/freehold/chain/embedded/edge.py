@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.dispatcher import read, size_read
 from freehold.chain.embedded.faults import LIMIT, Fault
+from freehold.chain.embedded.heads import Heads
 from freehold.chain.embedded.origins import Origins, granted
 from freehold.chain.embedded.turns import Memory
 
@@ -110,16 +111,22 @@ class Application:
         self._origins = origins or Origins()
         self._threads = Threads()
         self._memory = Memory()
+        self._heads = Heads(ledger)
         self._waiting: Counter[bytes] = Counter()
         self._sockets: dict[Caller, bytes] = {}
         """Origins of the open WebSockets."""
 
     async def __call__(self, scope: Scope, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         """Serve one request or one connection (ASGI 3)."""
+
+        async def sent(message: Any) -> None:
+            await self._heads.come_first()
+            await send(message)
+
         if scope["type"] == "http":
-            await self._request(scope, receive, send)
+            await self._request(scope, receive, sent)
         elif scope["type"] == "websocket":
-            await self._connection(scope, receive, send)
+            await self._connection(scope, receive, sent)
 
     def close(self) -> None:
         """Let the threads go; the server has ended."""
@@ -181,7 +188,7 @@ class Application:
         self._sockets[caller] = own
         try:
             connection = Connection(
-                WebSocket(scope, receive, send), self._ledger, self._dispatcher.methods, caller
+                WebSocket(scope, receive, send), self._heads, self._dispatcher.methods, caller
             )
             await connection.serve(
                 lambda body, local: self._answered(body, headers, caller, local), self._threads.run

@@ -13,6 +13,7 @@ import math
 import secrets
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -68,8 +69,10 @@ class Ledger:
         self.pool = Pool()
         self.offset_seconds = 0
         """Seconds the chain's clock runs ahead of the machine's (`evm_increaseTime`)."""
-        self.watchers: set[Callable[[], None]] = set()
-        """Called after each block, under the lock; must return at once."""
+        self.changes = 0
+        """Changes that have begun: of blocks or of the clock."""
+        self.watchers: set[Callable[[int], None]] = set()
+        """Called with the number of each change once it was made or given up, under the lock; must return at once."""
         self.rewind_watchers: set[Callable[[int], None]] = set()
         """Called with the height a rewind went back to, under the lock."""
         self._next_time: int | None = None
@@ -155,9 +158,15 @@ class Ledger:
 
     def set_next_time(self, seconds: int) -> None:
         """Give the next block this time (Unix seconds); the clock goes on from there."""
-        with self.lock:
+        with self._changing():
             self._next_time = seconds
             self.offset_seconds = seconds - int(time.time())
+
+    def increase_time(self, seconds: int) -> int:
+        """Set the clock forward; returns how far it runs ahead now."""
+        with self._changing():
+            self.offset_seconds += seconds
+            return self.offset_seconds
 
     def following_nonce(self, sender: bytes) -> int:
         """The nonce after the account's last one, those in line for the next block included; under the lock."""
@@ -215,16 +224,29 @@ class Ledger:
         with self.lock:
             if snapshot not in self._snapshots:
                 return False
-            number, self.offset_seconds = self._snapshots[snapshot]
+            number, offset_seconds = self._snapshots[snapshot]
             self._snapshots = {key: kept for key, kept in self._snapshots.items() if key < snapshot}
-            self.store.drop_after(number)
-            self.pool.queued.clear()
-            self.head, self._next_time = self._load_head(), None
-            for told in tuple(self.rewind_watchers):
-                told(number)
+            with self._changing():
+                self.offset_seconds = offset_seconds
+                self.store.drop_after(number)
+                self.pool.queued.clear()
+                self.head, self._next_time = self._load_head(), None
+                for told in tuple(self.rewind_watchers):
+                    told(number)
             return True
 
     # -- inside
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change what readers see: counted before any of them can see it, and told once all of them do."""
+        with self.lock:
+            self.changes += 1
+            try:
+                yield
+            finally:
+                for told in tuple(self.watchers):
+                    told(self.changes)
 
     def _offer(self, transaction: Any, raw: bytes, *, is_following: bool) -> Ticket:
         ticket = Ticket(transaction, raw, bytes(transaction.hash), is_following=is_following)
@@ -358,14 +380,13 @@ class Ledger:
         mined = [Mined(one.transaction.type_id or 0, one.raw, outcome) for one, outcome in included]
         header = closed(draft.header, draft.state, mined)
         number = header.block_number
-        self.store.add_block(
-            number, header.hash, header.encoded, _rows(header, included), _log_rows(number, included)
-        )
-        self.head, self._next_time = header, None
-        for ticket, _ in included:
-            ticket.settled = True
-        for told in tuple(self.watchers):
-            told()
+        with self._changing():
+            self.store.add_block(
+                number, header.hash, header.encoded, _rows(header, included), _log_rows(number, included)
+            )
+            self.head, self._next_time = header, None
+            for ticket, _ in included:
+                ticket.settled = True
 
 
 @functools.lru_cache(maxsize=1_024)

@@ -78,9 +78,7 @@ class LocalMethods(MethodGroup):
     @method("evm_increaseTime", WRITING)
     def _increase_time(self, seconds: Any) -> str:
         step = read_quantity(seconds, "seconds") % _CALENDAR
-        with self._ledger.lock:
-            self._ledger.offset_seconds += step
-            return hex(self._ledger.offset_seconds)
+        return hex(self._ledger.increase_time(step))
 
     @method("evm_setNextBlockTimestamp", WRITING)
     def _set_next_time(self, at: Any) -> None:

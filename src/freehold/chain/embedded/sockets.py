@@ -1,7 +1,8 @@
 """JSON-RPC over WebSocket: every method, and `eth_subscribe` beside them.
 
 A subscription is a filter that the connection polls when the ledger says there is a block. It starts
-to speak once the answer that names it has left, since clients do not know the name before. Needs the
+to speak once the answer that names it has left, since clients do not know the name before. Where the
+connection asked to hear of heads first, those are not polled but written as `heads` says. Needs the
 `websockets` package; without it the server speaks HTTP only.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from freehold.chain.embedded.ledger import Ledger
+    from freehold.chain.embedded.heads import Heads
     from freehold.chain.embedded.methods import Methods
     from freehold.chain.embedded.turns import Caller
 
+_MESSAGE = '{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":%s,"result":%s}}'
 _KINDS = ("newHeads", "logs", "newPendingTransactions")
 _MOST_SUBSCRIPTIONS = 100
 _TRY_AGAIN_LATER = 1013
@@ -38,15 +39,20 @@ Local = dict[str, "Callable[..., Any]"]
 class Connection:
     """One client and what it subscribed to."""
 
-    def __init__(self, socket: WebSocket, ledger: Ledger, methods: Methods, caller: Caller) -> None:
+    def __init__(self, socket: WebSocket, heads: Heads, methods: Methods, caller: Caller) -> None:
         self._socket = socket
-        self._ledger = ledger
+        self._heads = heads
+        self._write: Callable[[str], None] = socket.scope["state"]["write"]
         self._methods = methods
         self._logs = methods.logs
         self._caller, self._listener = caller, caller.beside()
         self._fresh: list[str] = []
         """Subscriptions whose names the client has not been told."""
         self._active: list[str] = []
+        self._of_heads: set[str] = set()
+        """Those to `newHeads`."""
+        self._is_first = False
+        """Whether it hears of heads before anybody is answered what shows them."""
         self._news = asyncio.Event()
 
     async def serve(
@@ -55,16 +61,13 @@ class Connection:
         in_thread: Callable[..., Awaitable[Any]],
     ) -> None:
         """Answer and notify until the client goes."""
-        loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            # the loop may have ended while a block was made
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._news.set)
-
-        self._ledger.watchers.add(wake)
+        self._heads.watchers.add(self._news.set)
         notifying = asyncio.create_task(self._notify(in_thread))
-        local: Local = {"eth_subscribe": self._subscribe, "eth_unsubscribe": self._unsubscribe}
+        local: Local = {
+            "eth_subscribe": self._subscribe,
+            "eth_unsubscribe": self._unsubscribe,
+            "freehold_headsFirst": self._come_first,
+        }
         try:
             await self._socket.accept()
             while True:
@@ -72,15 +75,16 @@ class Connection:
                 if told:
                     await self._socket.send_text(b"".join(told).decode())
                     del told
-                    await self._caller.drained()
+                # in the step of the loop that wrote the answer, so that no head falls between
+                if self._is_changed:
+                    self._activate()
+                await self._caller.drained()
                 self._caller.release()
-                if self._fresh:
-                    self._active, self._fresh = self._active + self._fresh, []
-                    self._news.set()
         except WebSocketDisconnect:
             pass
         finally:
-            self._ledger.watchers.discard(wake)
+            self._heads.watchers.discard(self._news.set)
+            self._heads.first.discard(self._write_head)
             notifying.cancel()
             self._listener.release()
             for identifier in self._active + self._fresh:
@@ -94,6 +98,31 @@ class Connection:
         text = message.get("text")
         return bytes(message["bytes"]) if text is None else str(text).encode()
 
+    @property
+    def _is_changed(self) -> bool:
+        """Whether the answer that has just left says what is to be heard from now on."""
+        return bool(self._fresh) or (self._is_first and self._write_head not in self._heads.first)
+
+    def _activate(self) -> None:
+        """Let what the client now knows by name speak: where heads come first, by the present one."""
+        fresh, self._fresh = self._fresh, []
+        self._active += fresh
+        self._news.set()
+        if self._is_first:
+            begun = fresh if self._write_head in self._heads.first else self._active
+            self._heads.first.add(self._write_head)
+            self._write_head(self._heads.present(), begun)
+
+    def _write_head(self, head: str, subscriptions: list[str] | None = None) -> None:
+        """Have the kernel hold a head for the client, once for each of its subscriptions to heads."""
+        for identifier in self._active if subscriptions is None else subscriptions:
+            if identifier in self._of_heads:
+                self._write(_MESSAGE % (json.dumps(identifier), head))
+
+    def _come_first(self) -> bool:
+        self._is_first = True
+        return True
+
     def _subscribe(self, kind: Any, wanted: Any = None) -> str:
         if not isinstance(kind, str) or kind not in _KINDS:
             raise Fault(INVALID_PARAMS, f"subscriptions are to {', '.join(_KINDS)}")
@@ -102,6 +131,8 @@ class Connection:
         if kind == "newPendingTransactions" and wanted is not None and read_flag(wanted, "full"):
             kind = "wholeTransactions"
         identifier = self._logs.install(kind, {} if wanted is None else wanted, is_subscription=True)
+        if kind == "newHeads":
+            self._of_heads.add(identifier)
         self._fresh.append(identifier)
         return identifier
 
@@ -111,6 +142,7 @@ class Connection:
             return False
         self._active = [one for one in self._active if one != identifier]
         self._fresh = [one for one in self._fresh if one != identifier]
+        self._of_heads.discard(identifier)
         return bool(self._logs.uninstall(identifier))
 
     async def _notify(self, in_thread: Callable[..., Awaitable[Any]]) -> None:
@@ -119,6 +151,8 @@ class Connection:
             self._news.clear()
             try:
                 for identifier in self._active:
+                    if self._is_first and identifier in self._of_heads:
+                        continue
                     news = await in_thread(self._changes, identifier)
                     for one in news:
                         await self._socket.send_text(one)
@@ -139,11 +173,8 @@ class Connection:
             return []
 
         def told(news: list[Any]) -> list[str]:
-            messages = []
-            for one in news:
-                what = {"subscription": identifier, "result": one}
-                message = {"jsonrpc": "2.0", "method": "eth_subscription", "params": what}
-                messages.append(json.dumps(message, separators=(",", ":")))
+            name = json.dumps(identifier)
+            messages = [_MESSAGE % (name, json.dumps(one, separators=(",", ":"))) for one in news]
             if not self._listener.hold(sum(map(len, messages))):
                 raise Fault(LIMIT, "too much in memory at once; try again")
             return messages
