@@ -92,7 +92,7 @@ def copy(
         def charge(tx: Any, *_: Any) -> None:
             tx.next_number("paper")
 
-        return Done(sha256_hex(b"hello"), {"text": "hello"}, charge)
+        return Done(sha256_hex(b"hello"), {"text": b'"hello"'}, charge)
 
     use = Use(
         **{

@@ -25,7 +25,6 @@ from pydantic import (
 from typing_extensions import override
 
 from freehold.core.canonical import MAX_SAFE_INTEGER, canonical_bytes, parse
-from freehold.core.described import Described
 from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.ids import Account, Hash, account_word, sha256_hex
 
@@ -50,13 +49,14 @@ MAX_ROWS_PER_CALL = 1_000
 """Whatever an owner allows."""
 
 
-class Value(Described, BaseModel):
+class Value(BaseModel):
     """A frozen part of a document; unknown fields are refused and nothing is coerced."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
+        use_attribute_docstrings=True,
         # a document that is shown has all its fields
         json_schema_serialization_defaults_required=True,
     )
@@ -78,16 +78,21 @@ class Document(Value):
         return self.model_dump(mode="json")
 
     @cached_property
+    def data(self) -> bytes:
+        """The canonical bytes of the body, as signed, sent and kept."""
+        return canonical_bytes(self.body)
+
+    @cached_property
     def id(self) -> str:
         """SHA-256 of the canonical bytes."""
-        return sha256_hex(canonical_bytes(self.body))
+        return sha256_hex(self.data)
 
     @override
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As of any model; what says something else has a body and an id of its own."""
         made = super().model_copy(update=update, deep=deep)
-        made.__dict__.pop("body", None)
-        made.__dict__.pop("id", None)
+        for derived in ("body", "data", "id"):
+            made.__dict__.pop(derived, None)
         return made
 
     def signers(self) -> dict[str, str]:
@@ -377,6 +382,18 @@ def parse_document(value: Any) -> Document:
     return document
 
 
+def require_parsable(document: Document) -> None:
+    """That whoever receives a document reads it as what it is. Raises as `parse_document`."""
+    if len(document.data) <= MAX_DOCUMENT_BYTES:
+        try:
+            # what reads as its equal has its bytes
+            if _ADAPTER.validate_json(document.data) == document:
+                return
+        except ValidationError:
+            pass
+    parse_document(document.body)
+
+
 def later_version(value: Any) -> int:
     """The version of a document, or of the terms in it, where that is later than this program reads; else 0.
 
@@ -405,7 +422,7 @@ def require_literal(document: Document, data: bytes) -> None:
     A schema alone lets a field with a default be left out, and takes `true` for 1.
     Raises `InvalidDocument`: naming the first field that is read as something else.
     """
-    if canonical_bytes(document.body) == data:
+    if document.data == data:
         return
     given, read = parse(data, max_bytes=len(data)), document.body
     where = min(

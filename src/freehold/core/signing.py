@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 import coincurve
 from eth_hash.auto import keccak
 from pydantic import Field, ValidationError
 
-from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.canonical import canonical_bytes, canonical_object, parse
 from freehold.core.documents import Document, Value, invalid, parse_document, require_readable
 from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature
 from freehold.core.ids import Account
@@ -59,7 +59,7 @@ def _separator(domain: Domain) -> bytes:
 
 def struct_hash(type_string: str, *values: Any) -> bytes:
     """EIP-712 `hashStruct` for a struct of atomic fields, values in the order of the type. Raises InvalidTyped."""
-    fields = [field.split(" ")[0] for field in type_string[type_string.index("(") + 1 : -1].split(",")]
+    fields = _fields(type_string)
     if len(fields) != len(values):
         raise InvalidTyped(f"{type_string} takes {len(fields)} values, not {len(values)}")
     encoded = [_encode(kind, value) for kind, value in zip(fields, values, strict=True)]
@@ -88,16 +88,34 @@ def _type_hash(type_string: str) -> bytes:
     return bytes(keccak(type_string.encode()))
 
 
-def _encode(kind: str, value: Any) -> bytes:
-    """One field in 32 bytes. Raises InvalidTyped: the type has no such value."""
+@lru_cache(maxsize=64)
+def _fields(type_string: str) -> tuple[str, ...]:
+    """The types of a struct's fields, in order."""
+    return tuple(field.split(" ")[0] for field in type_string[type_string.index("(") + 1 : -1].split(","))
+
+
+@lru_cache(maxsize=128)
+def _atom(kind: str) -> tuple[str, int, int]:
+    """(name, bits of a number, bytes of what is none) of an atomic type. Raises InvalidTyped: it is none."""
     found = _ATOM.fullmatch(kind)
     if found is None:
         raise InvalidTyped(f"{kind[:40]!r} is no atomic type of EIP-712 that is signed here")
-    name, bits, width = found[1], int(found[2] or 0), int(found[3] or 20)
+    return found[1], int(found[2] or 0), int(found[3] or 20)
+
+
+@lru_cache(maxsize=128)
+def _string_hash(value: str) -> bytes:
+    """Kinds and roles are few, and each document names one."""
+    return bytes(keccak(value.encode()))
+
+
+def _encode(kind: str, value: Any) -> bytes:
+    """One field in 32 bytes. Raises InvalidTyped: the type has no such value."""
+    name, bits, width = _atom(kind)
     raw = _raw(value)
     if name == "string" and isinstance(value, str):
         try:
-            return bytes(keccak(value.encode()))
+            return _string_hash(value)
         except UnicodeEncodeError:
             raise InvalidTyped("a string to sign holds a lone surrogate") from None
     if bits and type(value) is int and 0 <= value < 1 << bits:
@@ -164,7 +182,12 @@ class Envelope:
 
     def to_bytes(self) -> bytes:
         """Canonical bytes, as stored and sent."""
-        return canonical_bytes(self.to_json())
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        signatures = [signature.model_dump(mode="json") for signature in self.signatures]
+        return canonical_object({"document": self.document.data, "signatures": canonical_bytes(signatures)})
 
     def with_signature(self, signature: Signature) -> Envelope:
         """This envelope with `signature` in its role's place."""
@@ -182,14 +205,21 @@ def public_account(public_key: bytes) -> str:
     return "0x" + bytes(keccak(public_key[1:]))[-20:].hex()
 
 
+@lru_cache(maxsize=16)
+def _private(key: bytes) -> tuple[coincurve.PrivateKey, str]:
+    """A key ready to sign, and its account: making one out of its bytes takes longer than a signature."""
+    made = coincurve.PrivateKey(key)
+    return made, public_account(made.public_key.format(compressed=False))
+
+
 def account_of(key: bytes) -> str:
     """The account of a secp256k1 private key."""
-    return public_account(coincurve.PrivateKey(key).public_key.format(compressed=False))
+    return _private(key)[1]
 
 
 def sign_digest(key: bytes, value: bytes) -> bytes:
     """65 bytes r, s, v (27 or 28) over a 32-byte digest; deterministic, low s."""
-    raw = coincurve.PrivateKey(key).sign_recoverable(value, hasher=None)
+    raw = _private(key)[0].sign_recoverable(value, hasher=None)
     return raw[:64] + bytes([raw[64] + 27])
 
 

@@ -13,7 +13,7 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain, ContractRef
 from freehold.chain.errors import ChainUnreachable, ContractReverted, RpcError
 from freehold.core.connection import Connection
-from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt, parse_document
+from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt, require_parsable
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
 from freehold.core.signing import TEST_DOLLAR_DOMAIN, Domain, Envelope, check, public_account, seal
 from freehold.kernel import pending
@@ -233,6 +233,7 @@ class Node:
 
     def contract_accepts(self, account: str, digest: bytes, signature: bytes) -> bool:
         """Whether a contract account accepts a signature (ERC-1271)."""
+        self.store.may_wait()
         if not self.chain.code(account):
             return False
         try:
@@ -272,7 +273,7 @@ class Node:
         Raises `LogBehind`, `LogForked`: this home must sign no more. `InvalidDocument`: nobody could read it.
         """
         self.continuity.require()
-        parse_document(document.body)
+        require_parsable(document)
         return seal(document, self.keys.account_key, self.domain, role)
 
     def check(self, envelope: Envelope, *, partial: bool = False) -> None:

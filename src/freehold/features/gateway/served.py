@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from freehold.core.canonical import canonical_bytes, canonical_object
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.fixed import IntArray
+from freehold.core.ids import sha256_hex
 from freehold.core.signing import plain_form, recover
 from freehold.features.gateway import pruning
-from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
+from freehold.features.gateway.rules.answer import Question, answer_json
 from freehold.features.models.kept import require_weights
 from freehold.features.models.releasing import pool_of
 from freehold.features.models.rules.model import predict
@@ -94,7 +96,8 @@ def done(node: Node, key: str, answer: dict[str, Any], charge: Callable[[Transac
         charge(tx)
         pruning.note(node, tx, key, given, receipt)
 
-    return Done(output_hash(answer), answer, kept)
+    parts = {name: canonical_bytes(value) for name, value in answer.items()}
+    return Done(sha256_hex(canonical_object(parts)), parts, kept)
 
 
 def sold(node: Node, use: Use, work: Work) -> bytes:
@@ -149,6 +152,7 @@ def signed(node: Node, payment: Paid, account: str, digest: bytes) -> Paid:
         signer = None
     if signer == account:
         return payment.model_copy(update={"signature": "0x" + plain.hex()})
+    node.store.may_wait()
     require_plain_payer(node, account, lambda: bool(node.chain.code(account)))
     if not node.contract_accepts(account, digest, raw):
         raise PaymentRefused(
