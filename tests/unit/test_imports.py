@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-BESIDE = ("durable", "plain_file")
+BESIDE = ("bounded_head", "durable", "plain_file")
 BELOW = {
+    "bounded_head": (),
     "durable": (),
     "plain_file": ("core",),
     "core": (),

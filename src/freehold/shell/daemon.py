@@ -234,7 +234,6 @@ def _serve(
         # so many are taken in one turn of the event loop: fewer than are kept, or one that came with its
         # request could be ended before it is read
         backlog=ACCEPTED_AT_ONCE,
-        h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Server(config, door.closing)
     stop = threading.Event()

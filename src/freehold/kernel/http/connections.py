@@ -15,8 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
+from freehold.bounded_head import BoundedHead
 from freehold.kernel.limits import Caller, RateLimited, caller_of, is_trusted
 from freehold.kernel.settings import Settings
 from freehold.kernel.tally import Tally
@@ -135,11 +134,13 @@ class Connections:
         return True
 
 
-class Impatient(H11Protocol):
+class Impatient(BoundedHead):
     """HTTP/1.1 with an end to waiting; uvicorn alone waits for ever for a head, and for a reader."""
 
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
+        # a body that has both lengths meets the gate, which takes none without a declared one
+        self.parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_data_after_close=True)
         self._all = connections
         self._this: Connection | None = None
         self._head: asyncio.TimerHandle | None = None
@@ -177,23 +178,30 @@ class Impatient(H11Protocol):
             self._head.cancel()
             self._head = None
 
+    def on_headers_complete(self) -> None:
+        """RFC 9112, section 3.2: a request says once which host it is for."""
+        named = sum(name == b"host" for name, _ in self.headers)
+        if named > 1 or (named == 0 and self.parser.get_http_version() == "1.1"):
+            self.refuse("A request says once which host it is for.")
+        super().on_headers_complete()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whoever has asked and only listens now gets its answer; a stream without an end has no such reader."""
-        state: dict[str, Any] = self.scope.get("state", {}) if self._at_work else {}
+        state: dict[str, Any] = self.cycle.scope.get("state", {}) if self._at_work else {}
         self._ended = self._at_work and not self.cycle.more_body and not state.get("endless")
         return self._ended
 
     def on_response_complete(self) -> None:
         """On to what came meanwhile; after the last request of who only listens, close."""
         if not self._write:
-            self._mark("idle")
+            self._mark("work" if self._at_work else "idle")
         super().on_response_complete()
         if self._ended and not self._at_work:
             self.transport.close()
 
     @property
     def _at_work(self) -> bool:
-        # `cycle` is the request in hand or the last one; there may be none yet, which the stubs do not know
+        # `cycle` is the newest request, answered after all before it; there may be none yet, which the stubs do not know
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
 
