@@ -66,7 +66,7 @@ class RawSocket:
             {"id": 2, "method": "eth_subscribe", "params": ["newHeads"]},
         ])  # fmt: skip
         first, subscribed = self.next()
-        assert first["result"] is True, first
+        assert first["result"] == "{}:{}".format(*self._socket.getsockname()), first
         return str(subscribed["result"])
 
     def _take(self) -> None:

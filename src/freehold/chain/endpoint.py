@@ -83,6 +83,13 @@ class Endpoint:
         return error
 
     @property
+    def near(self) -> tuple[str, int] | None:
+        """Host and port, where it is plain HTTP on this machine, at no path of somebody else's server."""
+        parts = urlsplit(self._url)
+        plain = parts.scheme == "http" and parts.path in ("", "/") and not parts.username and not parts.query
+        return (parts.hostname, parts.port or 80) if plain and parts.hostname in _LOOPBACK else None
+
+    @property
     def is_aside(self) -> bool:
         """Whether others are asked first for now."""
         return self.is_wrong or time.monotonic() < self._aside_until

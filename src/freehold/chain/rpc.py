@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 from freehold.chain.comparison import Comparison, note_failure
 from freehold.chain.endpoint import Endpoint, given, several, single
 from freehold.chain.errors import ChainUnreachable, EndpointsDisagree, RpcError
+from freehold.chain.heads import Heads
 from freehold.core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
 MOST_ENDPOINTS = 16
@@ -52,6 +53,7 @@ class Rpc:
         if not 0 < len(urls) <= MOST_ENDPOINTS:
             raise InvalidInput(f"a chain has 1 to {MOST_ENDPOINTS} URLs", hint="check the chain setting")
         self._endpoints: list[Endpoint] = []
+        self._heads = Heads()
         try:
             for one in urls:
                 self._endpoints.append(Endpoint(one.strip(), timeout, place=len(self._endpoints)))
@@ -95,14 +97,26 @@ class Rpc:
         """Each endpoint's host and why it is set aside; empty text for those in use."""
         return [(one.name, one.why_aside if one.is_aside else "") for one in self._endpoints]
 
+    def mark(self) -> Hashable | None:
+        """What stays equal as long as the chain has not changed; None where it has to be asked. Waits for nothing."""
+        return self._heads.mark()
+
+    def listen(self) -> None:
+        """See that `mark` knows, if it can: of a single node on this machine that makes the promise of `heads`."""
+        near = self._endpoints[0].near
+        if near is not None and len(self._endpoints) == 1:
+            self._heads.connect(*near)
+
     def move(self, url: str) -> None:
         """Ask its only endpoint at another address: the same chain, started again where its port was taken."""
+        self._heads.close()
         (only,) = self._endpoints
         only.move(url)
         self.name = only.name
 
     def close(self) -> None:
         """Close kept connections."""
+        self._heads.close()
         for endpoint in self._endpoints:
             endpoint.close()
 

@@ -119,9 +119,11 @@ class Connection:
             if identifier in self._of_heads:
                 self._write(_MESSAGE % (json.dumps(identifier), head))
 
-    def _come_first(self) -> bool:
+    def _come_first(self) -> str:
+        """Whom this node sees at the other end: a client that is somebody else knows that something stands between."""
         self._is_first = True
-        return True
+        host, port = self._socket.scope.get("client") or ("", 0)
+        return f"{host}:{port}"
 
     def _subscribe(self, kind: Any, wanted: Any = None) -> str:
         if not isinstance(kind, str) or kind not in _KINDS:

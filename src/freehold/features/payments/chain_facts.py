@@ -1,12 +1,14 @@
 """What the chain says of channels and grants, read once a block where it is asked often.
 
-State changes only with a block, so one cheap question for the height decides whether what is
-remembered still holds: a closing channel or a revoked grant counts from the very next call.
+State changes only with a block, so a look whether the chain told of one (`chain.heads`), or one cheap question for
+the height, decides whether what is remembered still holds: a closing channel or a revoked grant counts from the very
+next call.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +21,7 @@ from freehold.kernel.rights.standing import revocations
 
 MAX_REMEMBERED = 4_096
 MAX_AGE_SECONDS = 2.0
-"""A block may be replaced by another of its height; nothing is believed for longer than this."""
+"""A block may be replaced by another of its height; by a height nothing is believed for longer than this."""
 
 
 class ChainFacts:
@@ -27,33 +29,41 @@ class ChainFacts:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._channel = lru_cache(MAX_REMEMBERED)(lambda channel, *_: read_channel(node, channel))
-        self._code = lru_cache(MAX_REMEMBERED)(lambda account, *_: bool(node.chain.code(account)))
+        self._channel = lru_cache(MAX_REMEMBERED)(lambda channel, *_: read_channel(self._asked(), channel))
+        self._code = lru_cache(MAX_REMEMBERED)(lambda account, *_: bool(self._asked().chain.code(account)))
         self._revoked = lru_cache(MAX_REMEMBERED)(
-            lambda issuer, index, *_: bool(node.chain.read("Revocations", "isRevoked", issuer, index))
+            lambda issuer, index, *_: bool(
+                self._asked().chain.read("Revocations", "isRevoked", issuer, index)
+            )
         )
 
-    def head(self) -> int:
-        """Height of the newest block; ask once a call and pass it on."""
-        return self._node.chain.block_number()
+    def moment(self) -> Hashable:
+        """What the chain's present state is known by, without asking where it tells of changes; ask once a call."""
+        told = self._node.chain.rpc.mark()
+        if told is not None:
+            return told
+        chain = self._asked().chain
+        chain.rpc.listen()
+        return chain.block_number(), int(time.monotonic() // MAX_AGE_SECONDS)
 
-    def channel(self, channel: str, head: int) -> ChannelState:
-        """A channel as of `head` or later."""
-        return self._channel(channel, head, _span())
+    def channel(self, channel: str, moment: Hashable) -> ChannelState:
+        """A channel as of `moment` or later."""
+        return self._channel(channel, moment)
 
-    def has_code(self, account: str, head: int) -> bool:
+    def has_code(self, account: str, moment: Hashable) -> bool:
         """Whether an account is a contract or delegates to one (EIP-7702)."""
-        return self._code(account, head, _span())
+        return self._code(account, moment)
 
-    def revoked(self, grant: Grant, head: int) -> bool:
+    def revoked(self, grant: Grant, moment: Hashable) -> bool:
         """Whether the issuer took the grant back: by its log here, or by its bit on chain."""
         if revocations(self._node, grant):
             return True
-        return self._revoked(grant.issuer, grant.revocation_index, head, _span())
+        return self._revoked(grant.issuer, grant.revocation_index, moment)
 
-
-def _span() -> int:
-    return int(time.monotonic() // MAX_AGE_SECONDS)
+    def _asked(self) -> Node:
+        """The node, whose chain is asked now."""
+        self._node.store.may_wait()
+        return self._node
 
 
 def read_channel(node: Account, channel: str) -> ChannelState:
