@@ -195,13 +195,14 @@ class Continuity:
         self._same_until = time.monotonic() + FRESH_SECONDS
         self.other = None
 
-    def require(self) -> None:
-        """Before something is signed: that the chain did not contradict this home a moment ago.
+    def require(self, spare_seconds: float = 0) -> None:
+        """Before something is signed, now or in `spare_seconds`: that the chain did not contradict this home a moment ago.
 
         A chain that does not answer now has answered at the start, so it does not keep the node from its work.
         Raises `LogBehind`, `LogForked`, `OtherChain`.
         """
-        if self.stopped is None and time.monotonic() > self._next:
+        if self.stopped is None and time.monotonic() + spare_seconds > self._next:
+            self._store.may_wait()
             try:
                 self.look()
             except OtherChain:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
 from freehold.core.documents import Document, Party, Receipt
-from freehold.core.errors import Conflict, NotFound, Unavailable
+from freehold.core.errors import Conflict, FreeholdError, NotFound, Unavailable
 from freehold.core.ids import prefix_range, resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases import listing
@@ -45,6 +45,10 @@ class TooMany(Unavailable, code="store.too_many"):
 
 class AlreadyAnswered(Conflict, code="store.answered"):
     """An answer is kept under this key already."""
+
+
+class MustWait(Exception):
+    """Inside `Store.together`: this is to be done by itself, where it may wait; nothing was done."""
 
 
 class Transaction:
@@ -146,6 +150,44 @@ class Transaction:
         return int(number)
 
 
+class _Together:
+    """The one commit of several transactions, which begins with the first of them."""
+
+    def __init__(self, database: Database, stack: ExitStack) -> None:
+        self.thread = threading.get_ident()
+        self._database, self._stack = database, stack
+        self._connection: Connection | None = None
+        self._inside, self._broken = False, False
+
+    @contextmanager
+    def part(self) -> Iterator[Connection]:
+        """One transaction: what it raises undoes it alone."""
+        if self._inside:
+            raise RuntimeError("a transaction is open already")
+        self.require_sound()
+        if self._connection is None:
+            self._connection = self._stack.enter_context(self._database.transaction())
+        self._connection.execute("SAVEPOINT part")
+        self._inside = self._broken = True
+        try:
+            yield self._connection
+            self._connection.execute("RELEASE part")
+            self._broken = False
+        except (FreeholdError, MustWait):
+            # where the disk is full, or the server gone, the database has undone more than this part
+            self._connection.execute("ROLLBACK TO part")
+            self._connection.execute("RELEASE part")
+            self._broken = False
+            raise
+        finally:
+            self._inside = False
+
+    def require_sound(self) -> None:
+        """No part took others with it. Raises `MustWait`."""
+        if self._broken:
+            raise MustWait
+
+
 class Store:
     """One database, one connection, one writer at a time."""
 
@@ -154,6 +196,7 @@ class Store:
         self._lock = threading.RLock()
         self.before_append: Callable[[], None] = lambda: None
         """Raises where the log must not grow."""
+        self._together: _Together | None = None
         self._database = SqliteDatabase(database) if isinstance(database, Path) else database
 
     def __str__(self) -> str:
@@ -167,8 +210,36 @@ class Store:
         Raises `StorageFailed`: the database cannot be written; nothing was kept. `StorageUncertain`, one of these:
         whether it was kept is seen at the next reading, as after a crash.
         """
-        with self._lock, self._database.transaction() as connection:
-            yield Transaction(connection, self.before_append)
+        with self._lock:
+            opened = self._together.part() if self._together else self._database.transaction()
+            with opened as connection:
+                yield Transaction(connection, self.before_append)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Transactions of this thread are parts of one commit meanwhile: each all or nothing by itself.
+
+        None is kept before the end, so nothing of them may be told before. Others wait, so nothing in it may. What a
+        part raises that is no refusal undoes all.
+        Raises `MustWait`: that came; do each by itself. `StorageFailed`, `StorageUncertain`: of all parts.
+        """
+        with self._lock, ExitStack() as stack:
+            self._together = _Together(self._database, stack)
+            stack.callback(setattr, self, "_together", None)
+            yield
+            self._together.require_sound()
+
+    @property
+    def is_together(self) -> bool:
+        """Whether this thread is inside `together`."""
+        # another thread may end its own meanwhile
+        together = self._together
+        return together is not None and together.thread == threading.get_ident()
+
+    def may_wait(self) -> None:
+        """Something that may take long comes now. Raises `MustWait`: this thread is inside `together`."""
+        if self.is_together:
+            raise MustWait
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """What a query finds, for features that keep tables of their own here."""

@@ -19,18 +19,17 @@ use or nothing of it, so asking again under the same key is always right: it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from freehold.core.canonical import canonical_bytes
+from freehold.core.canonical import canonical_object
 from freehold.core.documents import Action, Asset, Grant, MoneyLine, Receipt
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import Standing, require_usable, use_price
 from freehold.kernel.rights.standing import authorise, revocations
-from freehold.kernel.store import REVOCATIONS, AlreadyAnswered, Transaction
+from freehold.kernel.store import REVOCATIONS, AlreadyAnswered, MustWait, Transaction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +69,8 @@ class Done:
 
     output: str
     """Hash that the receipt names."""
-    answer: Mapping[str, Any]
-    """What the holder gets besides the receipt."""
+    answer: Mapping[str, bytes]
+    """What the holder gets besides the receipt: canonical JSON by name."""
     charge: Callable[[Transaction, Receipt, bytes], None] = lambda *_: None
     """Takes what is charged beside money and keeps what belongs to the use, given its receipt and answer; what it
     raises undoes the use."""
@@ -89,7 +88,7 @@ def perform(node: Node, use: Use, work: Work) -> bytes:
     """
     with ExitStack() as turns:
         for name in (*use.alone, use.grant.id if isinstance(use.grant, Grant) else use.key):
-            turns.enter_context(node.exclusive(name))
+            turns.enter_context(_turn(node, name))
         known = _answered(node, use)
         if known is not None:
             return known
@@ -100,12 +99,28 @@ def perform(node: Node, use: Use, work: Work) -> bytes:
             grant, uses = _authorised(node, tx, use, standing)
             receipt = _receipt(use, grant, done.output, uses, standing.now)
             envelope = node.seal(receipt, "provider")
-            answer = canonical_bytes({**done.answer, "receipt": envelope.to_json()})
+            answer = canonical_object({**done.answer, "receipt": envelope.to_bytes()})
             tx.put(envelope)
             tx.count_use(grant.id, use_price(grant, use.rows))
             done.charge(tx, receipt, answer)
             tx.answer(use.key, use.request, answer)
         return answer
+
+
+@contextmanager
+def _turn(node: Node, name: str) -> Iterator[None]:
+    lock = node.exclusive(name)
+    if not node.store.is_together:
+        with lock:
+            yield
+        return
+    # whoever has it may wait for the database, which this thread holds
+    if not lock.acquire(blocking=False):
+        raise MustWait
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def money_lines(payer: str, payee: str, price_units: int, reason: str) -> tuple[MoneyLine, ...]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -51,8 +52,12 @@ from freehold.kernel.http.bodies import UNPROVEN_BODY_BYTES
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import use_price
 from freehold.kernel.rights.standing import standing
-from freehold.kernel.store import Transaction
+from freehold.kernel.store import MustWait, Transaction
+from freehold.kernel.together import Together
 from freehold.kernel.use import Done
+
+SMALL_BODY_BYTES = 16 * 1024
+"""A question up to this size is quickly read and worked out: it holds up the calls that are kept with it."""
 
 
 def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None) -> None:
@@ -80,9 +85,11 @@ class Gateway:
         self._node = node
         self._facts = ChainFacts(node)
         # documents never change, so reading and checking one again would find the same
-        self._load = functools.cache(functools.partial(load, node))
+        self._load = functools.cache(self._loaded)
         self._known_grant = functools.lru_cache(MAX_REMEMBERED)(node.grant)
         self._channels = channels_domain(node)
+        self._together = Together(node)
+        self.stop = self._together.stop
 
     def models(self) -> list[dict[str, Any]]:
         """Every served model with its columns and quote."""
@@ -98,6 +105,13 @@ class Gateway:
             }
             for served in map(self._model, rationing.on_sale(self._node))
         ]
+
+    async def answer(self, body: bytes, header: str | None) -> bytes:
+        """As `predict`, for an event loop: together with the calls of others where it need not wait."""
+        if header is not None and len(body) <= SMALL_BODY_BYTES:
+            with suppress(MustWait):
+                return cast("bytes", await self._together.do(functools.partial(self.predict, body, header)))
+        return await run_in_threadpool(self.predict, body, header)
 
     def predict(self, body: bytes, header: str | None) -> bytes:
         """Canonical JSON of `{model, outputs, receipt}` for a paid question.
@@ -119,6 +133,7 @@ class Gateway:
         try:
             if isinstance(payment, Voucher):
                 return self._by_voucher(served, question, payment)
+            self._node.store.may_wait()
             return transfers.answer(self._node, served, question, payment)
         except PaymentRefused as error:
             error.fields = {**self._quoted(served, question), **error.fields}
@@ -172,18 +187,22 @@ class Gateway:
                 f"a question over {UNPROVEN_BODY_BYTES:,} bytes is read only with a voucher",
                 hint="Nothing is taken. Ask fewer rows in one call, or pay through a channel.",
             )
-        self._of_payer(payment, self._grant(payment), self._facts.head)
+        self._of_payer(payment, self._grant(payment), self._facts.moment)
 
-    def _of_payer(self, voucher: Voucher, grant: Grant, head: Callable[[], int]) -> Voucher:
+    def _of_payer(self, voucher: Voucher, grant: Grant, moment: Callable[[], Hashable]) -> Voucher:
         """The voucher as it is kept. Whoever shows it is its payer: it signed it, and the chain has not shown that to everybody since.
 
         Who lost the answer to one that was settled is given it at `/peer/answers`, where the request is signed.
         Raises PaymentRefused, StaleVoucher.
         """
         voucher = signed(self._node, voucher, grant.holder, voucher.digest(self._channels))
-        if voucher.cumulative_units <= self._facts.channel(voucher.channel, head()).settled_units:
+        if voucher.cumulative_units <= self._facts.channel(voucher.channel, moment()).settled_units:
             raise StaleVoucher
         return voucher
+
+    def _loaded(self, model_id: str) -> Served:
+        self._node.store.may_wait()
+        return load(self._node, model_id)
 
     def _model(self, model_id: str) -> Served:
         if not rationing.is_on_sale(self._node, model_id):
@@ -193,8 +212,8 @@ class Gateway:
     def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
         node, grant = self._node, self._grant(voucher)
         price = price_of(served.asset.terms, len(question.rows))
-        head = functools.cache(self._facts.head)
-        voucher = self._of_payer(voucher, grant, head)
+        moment = functools.cache(self._facts.moment)
+        voucher = self._of_payer(voucher, grant, moment)
         use = prediction(
             served,
             question,
@@ -203,13 +222,13 @@ class Gateway:
             {"channel": voucher.channel, "cumulative_units": voucher.cumulative_units},
             # with the payer, or a stranger could hold up another's calls by the channel's name
             alone=(f"channel:{grant.holder}:{voucher.channel}",),
-            standing=lambda: standing(node, grant, revoked=lambda _, one: self._facts.revoked(one, head())),
+            standing=lambda: standing(node, grant, revoked=lambda _, one: self._facts.revoked(one, moment())),
         )
 
         def work(_: int) -> Done:
-            require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, head()))
+            require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, moment()))
             # of an open channel of its payer into the model's pool, it promises the next sum
-            state = self._facts.channel(voucher.channel, head())
+            state = self._facts.channel(voucher.channel, moment())
             require_open(state, payer=grant.holder, pool=served.pool)
             accepted = accepted_voucher(node, voucher.channel)
             require_next(voucher, state, accepted["cumulative_units"], price)
@@ -304,7 +323,7 @@ def router(node: Node, gateway: Gateway) -> APIRouter:
     @routes.post("/predict")
     async def predict(request: Request) -> Response:
         body = await _bounded_body(request)
-        given = await run_in_threadpool(gateway.predict, body, request.headers.get(HEADER))
+        given = await gateway.answer(body, request.headers.get(HEADER))
         return Response(given, media_type="application/json")
 
     return routes

@@ -1,0 +1,118 @@
+"""Acts of many callers that are kept by one commit: one flush of the disk for all that came while the last was under way.
+
+Each act is whole or nothing by itself, and nobody is told what came of one before all are on the disk. One thread does
+them in turn, in the database's one lock: so an act here waits for nothing else. What would have to wait (for the chain,
+for a lock, for a file) raises `MustWait` and is done by itself, in a thread of its caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from freehold.core.errors import Unavailable
+from freehold.kernel.node import Node
+from freehold.kernel.store import MustWait
+
+MOST_AT_ONCE = 16
+"""Acts of one commit: others who read or write the database wait for so many at most."""
+SPARE_SECONDS = 0.2
+"""That one commit takes, and what was asked before it is still fresh."""
+
+
+class Stopped(Unavailable, code="node.stopped"):
+    """This node is ending."""
+
+
+class _Act(NamedTuple):
+    do: Callable[[], Any]
+    told: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class Together:
+    """One node's. Its thread begins with the first act."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._waiting: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    async def do(self, act: Callable[[], Any]) -> Any:
+        """What an act returns or raises, once it is on the disk.
+
+        Raises `MustWait`: nothing was done; do it where it may wait. `StorageFailed`: nothing was kept.
+        """
+        loop = asyncio.get_running_loop()
+        one = _Act(act, loop.create_future(), loop)
+        with self._starting:
+            if self._stopped:
+                raise MustWait
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="together", daemon=True)
+                self._thread.start()
+            self._waiting.put(one)
+        return await one.told
+
+    def stop(self) -> None:
+        """Do what waits, and no more."""
+        with self._starting:
+            self._stopped = True
+            self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            acts = [first]
+            while len(acts) < MOST_AT_ONCE and not self._waiting.empty():
+                following = self._waiting.get()
+                if following is None:
+                    self._waiting.put(None)
+                    break
+                acts.append(following)
+            _tell(acts, self._done(acts))
+
+    def _done(self, acts: list[_Act]) -> list[tuple[Any, BaseException | None]]:
+        try:
+            # the chain is asked before the database's lock is taken
+            self._node.continuity.require(SPARE_SECONDS)
+            with self._node.store.together():
+                return [_outcome(act.do) for act in acts]
+        except Exception as error:  # noqa: BLE001 - each of the callers is told
+            return [(None, error)] * len(acts)
+
+
+def _outcome(do: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return do(), None
+    except Exception as error:  # noqa: BLE001 - its caller is told
+        return None, error
+
+
+def _tell(acts: list[_Act], outcomes: list[tuple[Any, BaseException | None]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
+    for act, (answer, error) in zip(acts, outcomes, strict=True):
+        by_loop.setdefault(act.loop, []).append((act.told, answer, error))
+    for loop, told in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, told)
+        except RuntimeError:
+            # a loop that has ended has nobody left to tell
+            continue
+
+
+def _settle(told: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, answer, error in told:
+        if future.done():
+            # its caller hung up; what was done stays done
+            continue
+        if error is None:
+            future.set_result(answer)
+        else:
+            future.set_exception(error)
