@@ -23,7 +23,7 @@ def median_seconds(act: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def flush_seconds(folder: Path, times: int = 300) -> float:
+def flush_seconds(folder: Path, times: int = 100) -> float:
     """4 KiB appended to a file and synced."""
     with (folder / "flush").open("ab", buffering=0) as file:
 
@@ -34,7 +34,7 @@ def flush_seconds(folder: Path, times: int = 300) -> float:
         return median_seconds(act, times)
 
 
-def signature_seconds(times: int = 1_000) -> float:
+def signature_seconds(times: int = 300) -> float:
     """One signature recovered and one made, as a voucher and its receipt need."""
     key, digest = b"\x01" * 32, b"\x02" * 32
     signature = sign_digest(key, digest)

@@ -14,6 +14,7 @@ import selectors
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,10 +77,11 @@ def length(head: bytes) -> int:
 
 
 def sent(port: int, work: list[list[bytes]]) -> Sent:
-    """Send all of it."""
-    clients = [Client(port, requests) for requests in work]
-    with selectors.DefaultSelector() as selector:
+    """Send all of it. Raises ConnectionError, TimeoutError, ValueError: something was not answered."""
+    with ExitStack() as held, selectors.DefaultSelector() as selector:
+        clients = [Client(port, requests) for requests in work]
         for one in clients:
+            held.callback(one.socket.close)
             selector.register(one.socket, selectors.EVENT_READ, one)
         left = len(clients)
         began, worked = time.perf_counter(), time.process_time()
@@ -97,8 +99,6 @@ def sent(port: int, work: list[list[bytes]]) -> Sent:
                     else:
                         left -= 1
         taken, worked = time.perf_counter() - began, time.process_time() - worked
-    for one in clients:
-        one.socket.close()
     return Sent(taken, worked, [one.latencies for one in clients], [one.answers for one in clients])
 
 
