@@ -6,8 +6,10 @@ Each server is a process of its own on loopback. In each round every server gets
 client, then from two and so on over kept connections, the servers in turn; shown are medians over the rounds. Ours is
 a node run by `freehold up`, with its chain beside it, that is paid by a fresh voucher for each call; it is measured as well
 while the chain gets a block every 100 ms, and with its rows on Postgres (synced at each commit) where a server is here.
-x402 for Python (`bench/peers/x402.lock`, in an environment of its own) has its facilitator in the server's process and
-settles on the same chain, and on anvil where that is here; its payments are signed before the clock starts, as ours are.
+x402 for Python (`bench/peers/x402.lock`, in an environment of its own) has its facilitator in the server's process; its
+payments are signed before the clock starts, as ours are, and it has the fast curve that ours has. By `exact` each call is settled on the same chain, and on anvil
+where that is here; by `batch-settlement` each raises what a channel promised, as ours does: kept in memory, as it does by
+itself, or in its files, which it does not sync. It gives no receipt, reads the chain at no call, and knows no revocation.
 Afterwards receipts, vouchers and log have to agree to the unit, and a grant that is revoked on chain is refused at the
 next call.
 """
@@ -60,6 +62,8 @@ class Ground:
     stands: list[Stand] = field(default_factory=list)
     ours: list[Ours] = field(default_factory=list)
     exact: list[official.Exact] = field(default_factory=list)
+    official: list[official.Official] = field(default_factory=list)
+    """Those that settle at once, too."""
     left_out: list[str] = field(default_factory=list)
     """Peers and conditions that cannot be had here, and why."""
 
@@ -82,14 +86,17 @@ class Ground:
         self._official(model, chained.url, {"chain": chained.pid})
         world.close_parties()
 
-    def _calls(self, pass_calls: int) -> int:
-        """Of one client, warming included."""
-        return WARM + self.given.rounds * sum(pass_calls // count for count in self.given.clients)
+    def _calls(self, pass_calls: int, ways: int = 1) -> list[int]:
+        """Of each client, warming and the last ones included: the third has none where there are two."""
+        given, made = self.given, []
+        for number in range(max(given.clients)):
+            passes = sum(pass_calls // count for count in given.clients if number < count)
+            made.append(LAST + ways * (WARM + given.rounds * passes))
+        return made
 
     def _ours(self, shop: Shop, chain_pid: int, ways: int = 1, **beside: int) -> Ours:
-        given = self.given
-        calls = ways * self._calls(given.calls) + LAST
-        self.ours.append(Ours(shop, chain_pid, max(given.clients), calls, given.calls, beside))
+        calls = self._calls(self.given.calls, ways)
+        self.ours.append(Ours(shop, chain_pid, calls, self.given.calls, beside))
         return self.ours[-1]
 
     def _on_postgres(self, world: World, owners: list[Any], chain_pid: int) -> None:
@@ -113,29 +120,27 @@ class Ground:
         except official.Absent as absent:
             self.left_out.append(f"x402: {absent}")
             return
-        grounds = [("x402 exact", rpc_url, chained)]
-        if anvil.binary():
-            node = self.held.enter_context(anvil.Anvil())
-            official.set_clock(node.url)
-            grounds.append(("x402 exact, on anvil", node.url, {"anvil": node.pid}))
-        else:
+        given = self.given
+        for store in ("memory", "files"):
+            name = f"x402 batch, in {store}"
+            one = official.Batch(python, model, rpc_url, self.folder, name, store)
+            self._stand(one, chained, given.calls)
+        self.exact.append(official.Exact(python, model, rpc_url, self.folder, "x402 exact"))
+        self._stand(self.exact[-1], chained, given.settled_calls)
+        if not anvil.binary():
             self.left_out.append(f"x402 on anvil: {anvil.ABSENT}")
-        for name, url, beside in grounds:
-            one = official.Exact(python, model, url, self.folder, name)
-            self.held.callback(one.stop)
-            one.sign(max(self.given.clients), self._calls(self.given.settled_calls))
-            watched = {"server": one.server.pid, **beside}
-            self.exact.append(one)
-            self.stands.append(
-                Stand(
-                    name,
-                    one.server.port,
-                    watched,
-                    one.take,
-                    self.given.settled_calls,
-                    official.require_settled,
-                )
-            )
+            return
+        node = self.held.enter_context(anvil.Anvil())
+        official.set_clock(node.url)
+        self.exact.append(official.Exact(python, model, node.url, self.folder, "x402 exact, on anvil"))
+        self._stand(self.exact[-1], {"anvil": node.pid}, given.settled_calls)
+
+    def _stand(self, one: official.Official, beside: dict[str, int], calls: int) -> None:
+        self.held.callback(one.stop)
+        one.sign(self._calls(calls))
+        self.official.append(one)
+        watched = {"server": one.server.pid, **beside}
+        self.stands.append(Stand(one.server.name, one.server.port, watched, one.take, calls, one.check))
 
 
 @contextmanager
@@ -175,7 +180,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         for one in others:
             one.require_answered()
         accounts, sizes = zip(*(one.accounts() for one in here.ours), strict=True)
-        found["accounts"] = [*accounts, *(one.accounts() for one in here.exact)]
+        found["accounts"] = [*accounts, *(one.accounts() for one in here.official)]
         found["bytes_per_call"] = dict(zip(("ours", POSTGRES), sizes, strict=False))
         found["revoked"] = [one.refused(scratch) for one in here.ours]
         found["servers"] = {one.name: showing.figures(one.passes) for one in here.stands}

@@ -62,16 +62,23 @@ def set_clock(rpc_url: str) -> None:
         rpc.call("evm_mine")
 
 
-class Exact:
-    """A seller whose every call is settled on chain by EIP-3009."""
+class Official:
+    """A seller that is paid by one scheme of x402."""
 
-    def __init__(self, python: Path, model: Path, rpc_url: str, folder: Path, name: str) -> None:
+    scheme = ""
+
+    def __init__(
+        self, python: Path, model: Path, rpc_url: str, folder: Path, name: str, store: str = ""
+    ) -> None:
         self._python, self._rpc = python, Rpc(rpc_url)
         self._chain = chain = Chain(self._rpc)
         deployments.deploy_missing(chain, DEV_KEY)
-        self._receiver, self._facilitator = account_of(secrets.token_bytes(32)), secrets.token_bytes(32)
-        chain.fund(account_of(self._facilitator), FUNDS_WEI)
+        self._receiver, facilitator = account_of(secrets.token_bytes(32)), secrets.token_bytes(32)
+        chain.fund(account_of(facilitator), FUNDS_WEI)
         self._said = {
+            "scheme": self.scheme,
+            "store": store,
+            "folder": str(folder / f"{name} channels"),
             "rpc_url": rpc_url,
             "token": to_checksum_address(deployments.address("TestDollar")),
             "name": TEST_DOLLAR_DOMAIN,
@@ -80,7 +87,7 @@ class Exact:
             "pay_to": to_checksum_address(self._receiver),
             "amount": str(PRICE),
             "network": f"eip155:{chain.chain_id}",
-            "key": "0x" + self._facilitator.hex(),
+            "key": "0x" + facilitator.hex(),
         }
         self._options = folder / f"{name}.json"
         self._options.write_text(json.dumps(self._said))
@@ -89,20 +96,16 @@ class Exact:
         self.server = Server(*command, log=folder / f"{name}.log").start()
         self._requests: list[list[bytes]] = []
         self._sent: dict[int, int] = defaultdict(int)
-        self._asked = 0
 
-    def sign(self, clients: int, calls: int) -> None:
-        """Have the official client sign payments beforehand, each client with an account of its own."""
-        keys = [self._rich(calls) for _ in range(clients)]
-        bodies = [selling.question(self._model, number).decode() for number in range(calls)]
-        headers = self._client("sign", keys=keys, calls=calls, bodies=bodies[:1])
+    def sign(self, calls: list[int]) -> None:
+        """Have the official client sign payments beforehand, so many for each account."""
+        keys = [self._rich(one) for one in calls]
+        bodies = [selling.question(self._model, number) for number in range(max(calls))]
+        headers = self._client("sign", keys=keys, calls=calls, bodies=[bodies[0].decode()])
         self._requests = [
-            [
-                selling.request(body.encode(), **header)
-                for body, header in zip(bodies, mine, strict=True)
-            ]
+            [selling.request(body, **paid) for body, paid in zip(bodies, mine, strict=False)]
             for mine in headers
-        ]  # fmt: skip
+        ]
 
     def _rich(self, calls: int) -> str:
         key = secrets.token_bytes(32)
@@ -126,16 +129,39 @@ class Exact:
         self._sent[number] += count
         return self._requests[number][start : start + count]
 
+    def stop(self) -> None:
+        """End it."""
+        self.server.stop()
+        self._rpc.close()
+
+    def check(self, answer: bytes, _: bytes) -> dict[str, Any]:
+        """An answer with word of its payment. Raises AssertionError: it has none."""
+        status, found = selling.opened(answer)
+        said = selling.header(answer, b"payment-response" if status == 200 else b"payment-required")
+        settled = json.loads(base64.b64decode(said))
+        assert status == 200, (status, settled)
+        assert settled["success"], settled
+        self._paid(settled)
+        return found
+
+    def _paid(self, settled: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+class Exact(Official):
+    """Every call is settled on chain by EIP-3009."""
+
+    scheme = "exact"
+    _asked = 0
+
+    def _paid(self, settled: dict[str, Any]) -> None:
+        assert settled["transaction"].startswith("0x"), settled
+
     def ask(self, calls: int) -> list[float]:
         """Seconds of calls by its own httpx client, which asks first, is told the price, signs and asks again."""
         bodies = [selling.question(self._model, number).decode() for number in range(calls)]
         self._asked += calls
         return list(self._client("ask", keys=[self._rich(calls)], bodies=bodies))
-
-    def stop(self) -> None:
-        """End it."""
-        self.server.stop()
-        self._rpc.close()
 
     def accounts(self) -> str:
         """What the receiver got on chain is the price of every call. Raises AssertionError: it is not."""
@@ -145,12 +171,27 @@ class Exact:
         return f"{self.server.name}: {calls:,} calls, {got:,} units at its receiver on chain: they agree"
 
 
-def require_settled(answer: bytes, _: bytes) -> dict[str, Any]:
-    """An answer with word of its settlement on chain. Raises AssertionError: it has none."""
-    status, found = selling.opened(answer)
-    said = selling.header(answer, b"payment-response" if status == 200 else b"payment-required")
-    settled = json.loads(base64.b64decode(said))
-    assert status == 200, (status, settled)
-    assert settled["success"], settled
-    assert settled["transaction"].startswith("0x"), settled
-    return found
+class Batch(Official):
+    """Each call raises what a channel has promised; nothing is claimed on chain meanwhile.
+
+    Its contract is not in its packages, so channels are given to the server as after their deposits, and for an hour
+    it believes what it knows of them, by which it need not ask the chain.
+    """
+
+    scheme = "batch-settlement"
+
+    def sign(self, calls: list[int]) -> None:
+        """As for any, with a channel for each account."""
+        self._charged: dict[str, int] = defaultdict(int)
+        super().sign(calls)
+
+    def _paid(self, settled: dict[str, Any]) -> None:
+        state = settled["extra"]["channelState"]
+        known = self._charged[state["channelId"]]
+        self._charged[state["channelId"]] = max(known, int(state["chargedCumulativeAmount"]))
+
+    def accounts(self) -> str:
+        """What it says to have charged is the price of every call. Raises AssertionError: it is not."""
+        calls, charged = sum(self._sent.values()), sum(self._charged.values())
+        assert charged == calls * PRICE, (charged, calls * PRICE)
+        return f"{self.server.name}: {calls:,} calls, {charged:,} units charged on {len(self._charged)} channels: they agree"

@@ -79,11 +79,11 @@ def lines(found: dict[str, Any]) -> list[str]:
         )
     ours = servers["ours"]
     for name, one in servers.items():
-        if one is not ours:
-            few, many = (ours[n]["calls_per_second"] / one[n]["calls_per_second"] for n in (alone, most))
-            made.append(
-                f"ours answers {few:.3g} times as many calls a second as {name} with {alone} client, {many:.3g} with {most}"
-            )
+        few, many = (ours[n]["calls_per_second"] / one[n]["calls_per_second"] for n in (alone, most))
+        if one is free:
+            made.append(f"bare answers {1 / few:.1f} times as many calls a second as ours with {alone} client, {1 / many:.1f} with {most}")  # fmt: skip
+        elif one is not ours:
+            made.append(f"ours answers {few:.2f} times as many calls a second as {name} with {alone} client, {many:.2f} with {most}")  # fmt: skip
     flush, signing = found["flush_ms"], found["signatures_ms"]
     fastest = max(free[count]["calls_per_second"] for count in clients)
     loads = [1e3 * one[most]["load_cpu_ms"] for one in (free, ours)]

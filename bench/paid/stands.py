@@ -58,11 +58,11 @@ class Ours:
     """One selling node with its buyers, and the ways in which it is measured."""
 
     def __init__(
-        self, shop: Shop, chain_pid: int, clients: int, calls: int, pass_calls: int, beside: dict[str, int]
+        self, shop: Shop, chain_pid: int, calls: list[int], pass_calls: int, beside: dict[str, int]
     ) -> None:
         name = shop.builder.name
         self.shop, self.calls = shop, pass_calls
-        self.buyers = [Buyer(shop, f"buyer {number} of {name}", calls) for number in range(clients)]
+        self.buyers = [Buyer(shop, f"buyer {number} of {name}", most) for number, most in enumerate(calls)]
         self.watched = {"node": shop.builder.pid, "chain": chain_pid, **beside}
         self.before = shop.kept()
 
