@@ -38,7 +38,7 @@ def canonical_bytes(value: Any) -> bytes:
     _check(value, 0)
     # In ASCII text, keys sort alike by code point and by UTF-16, and without floats nothing else differs
     # from RFC 8785; the standard library's encoder is written in C.
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    text = _ENCODER.encode(value)
     return text.encode() if text.isascii() else rfc8785.dumps(value)
 
 
@@ -68,17 +68,19 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, most_values: int = M
         )
     require_bounded(raw, most_values)
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=unique_object,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-            parse_int=_bounded_int,
-        )
+        value = decoded(raw, _DECODER)
     except (UnicodeDecodeError, ValueError) as error:
         raise InvalidJson(f"not valid JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
     _check(value, 0)
     return value
+
+
+def decoded(raw: bytes, decoder: json.JSONDecoder) -> Any:
+    """As `json.loads`, by a decoder that was made once. Raises `ValueError`: it is no JSON in UTF-8."""
+    text = raw.decode("utf-8")
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with a byte order mark")
+    return decoder.decode(text)
 
 
 def require_bounded(raw: bytes, most_values: int | None, most_depth: int = MAX_DEPTH) -> None:
@@ -178,3 +180,9 @@ def _bounded_int(text: str) -> int:
     if len(text) > 20:  # longer than any 64-bit integer
         raise ValueError("an integer is too long")
     return int(text)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_object, parse_float=_no_float, parse_constant=_no_float, parse_int=_bounded_int
+)

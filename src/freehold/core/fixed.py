@@ -83,9 +83,10 @@ def shift_round(value: IntArray, bits: int) -> IntArray:
     return (value + (1 << (bits - 1))) >> bits
 
 
-def divide_round(value: IntArray, divisor: int) -> IntArray:
+def divide_round(value: IntArray, divisor: int | IntArray) -> IntArray:
     """floor(value / divisor + 1/2) for divisor > 0; |2 * value| + divisor < 2^63."""
-    return (2 * value + divisor) // (2 * divisor)
+    rounded: IntArray = (2 * value + divisor) // (2 * divisor)
+    return rounded
 
 
 @cache
@@ -112,8 +113,10 @@ def sigmoid_table() -> IntArray:
 
 def sigmoid(logits_q30: IntArray) -> IntArray:
     """Q16 probabilities of Q30 logits (any shape), by rounding to Q10, clipping and lookup."""
-    index = np.clip(shift_round(logits_q30, LOGIT_SHIFT), -LOGIT_LIMIT, LOGIT_LIMIT)
-    return sigmoid_table()[index + LOGIT_LIMIT]
+    # np.clip does the same, and takes longer over a single row
+    index = np.minimum(np.maximum(shift_round(logits_q30, LOGIT_SHIFT), -LOGIT_LIMIT), LOGIT_LIMIT)
+    found: IntArray = sigmoid_table()[index + LOGIT_LIMIT]
+    return found
 
 
 def root_up(value: IntArray) -> IntArray:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded, unique_object
+from freehold.core.canonical import InvalidJson, canonical_bytes, decoded, require_bounded, unique_object
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.ids import sha256_hex
 from freehold.core.texts import said
@@ -55,13 +55,7 @@ def read_request(body: bytes) -> Question:
     try:
         require_bounded(body, _MOST_VALUES)
         # digits stay text: `micro` reads them exactly, and no number costs more than its length
-        value = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=unique_object,
-            parse_int=str,
-            parse_float=str,
-            parse_constant=_refused,
-        )
+        value = decoded(body, _DECODER)
     except InvalidJson as error:
         raise InvalidRequest(f"the body cannot be a question: {error.message}", hint=error.hint) from error
     except ValueError as error:
@@ -202,3 +196,8 @@ def _number_text(cell: Any) -> str:
 
 def _refused(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_object, parse_int=str, parse_float=str, parse_constant=_refused
+)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from freehold.features.data.rules.table import Table
 
-_BLOCK_ROWS = 16_384
+_BLOCK_ROWS = 1_024
+"""So many rows at a time stay in the cache of a core while they are worked on."""
 
 
 class InvalidScaling(InvalidInput, code="training.scaling"):
@@ -115,7 +116,7 @@ def unit_rows(features: IntArray, scaling: Scaling) -> npt.NDArray[np.int16]:
 
 def standardise(features: IntArray, scaling: Scaling, into: IntArray) -> None:
     """Cells in Q10 steps from the middle of their columns, at most four, into the first columns of `into`."""
-    for column, (mean, scale) in enumerate(zip(scaling.mean, scaling.scale, strict=True)):
-        # |values - mean| <= 2 * MICRO_LIMIT < 2^51, so 2 * numerator + scale stays below 2^63
-        numerator = (features[:, column] - mean) << FEATURE_BITS
-        into[:, column] = np.clip(divide_round(numerator, scale), -FEATURE_LIMIT, FEATURE_LIMIT)
+    mean, scale = np.array(scaling.mean, dtype=np.int64), np.array(scaling.scale, dtype=np.int64)
+    # |values - mean| <= 2 * MICRO_LIMIT < 2^51, so 2 * numerator + scale stays below 2^63
+    steps = divide_round((features - mean) << FEATURE_BITS, scale)
+    into[:, : len(mean)] = np.minimum(np.maximum(steps, -FEATURE_LIMIT), FEATURE_LIMIT)

@@ -134,7 +134,7 @@ def read_header(text: str) -> Payment:
     try:
         value = parse(data, max_bytes=MAX_HEADER_CHARS)
         # from JSON, because strict mode then takes numbers and text only as what they are
-        return _ADAPTER.validate_json(canonical_bytes(value))
+        return _ADAPTER.validate_json(data)
     except ValidationError as error:
         raise _wrong(error, value) from None
     except InvalidInput as error:
