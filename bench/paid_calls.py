@@ -10,8 +10,8 @@ x402 for Python (`bench/peers/x402.lock`, in an environment of its own) has its 
 payments are signed before the clock starts, as ours are, and it has the fast curve that ours has. By `exact` each call is settled on the same chain, and on anvil
 where that is here; by `batch-settlement` each raises what a channel promised, as ours does: kept in memory, as it does by
 itself, or in its files, which it does not sync. It gives no receipt, reads the chain at no call, and knows no revocation.
-Afterwards receipts, vouchers and log have to agree to the unit, and a grant that is revoked on chain is refused at the
-next call.
+Afterwards receipts, vouchers and log have to agree to the unit, and each grant that is revoked on chain is refused at
+its very next call.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         accounts, sizes = zip(*(one.accounts() for one in here.ours), strict=True)
         found["accounts"] = [*accounts, *(one.accounts() for one in here.official)]
         found["bytes_per_call"] = dict(zip(("ours", POSTGRES), sizes, strict=False))
-        found["revoked"] = [one.refused(scratch) for one in here.ours]
+        found["revoked"] = [one.refused() for one in here.ours]
         found["servers"] = {one.name: showing.figures(one.passes) for one in here.stands}
     return found
 
