@@ -25,6 +25,7 @@ from pydantic import (
 from typing_extensions import override
 
 from freehold.core.canonical import MAX_SAFE_INTEGER, canonical_bytes, parse
+from freehold.core.described import Described
 from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.ids import Account, Hash, account_word, sha256_hex
 
@@ -49,14 +50,13 @@ MAX_ROWS_PER_CALL = 1_000
 """Whatever an owner allows."""
 
 
-class Value(BaseModel):
+class Value(Described, BaseModel):
     """A frozen part of a document; unknown fields are refused and nothing is coerced."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
         # a document that is shown has all its fields
         json_schema_serialization_defaults_required=True,
     )

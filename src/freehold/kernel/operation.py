@@ -39,6 +39,7 @@ from typing import Any, Generic, Self, TypeVar, cast, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from freehold.core.described import Described, description
 from freehold.core.errors import InvalidInput, Unavailable
 from freehold.kernel import docstrings
 from freehold.kernel.installed import FeaturesClash
@@ -46,7 +47,7 @@ from freehold.kernel.shape import STRICT
 from freehold.kernel.surface import Flag, Plain
 
 
-class Request(BaseModel):
+class Request(Described):
     """What an operation asks; unknown fields are refused, nothing is coerced. Its docstring is the operation's."""
 
     model_config = STRICT
@@ -189,7 +190,7 @@ class Operation(Generic[Q]):
     @cached_property
     def fields(self) -> dict[str, Field]:
         """What is asked, field by field."""
-        return {name: Field(name, info) for name, info in self.asks.model_fields.items()}
+        return {name: Field(name, info, self.asks) for name, info in self.asks.model_fields.items()}
 
     @cached_property
     def shape(self) -> Any:
@@ -297,6 +298,12 @@ class Field:
 
     name: str
     info: FieldInfo
+    asks: type[Request]
+
+    @property
+    def text(self) -> str:
+        """What it means; may be empty."""
+        return description(self.asks, self.name)
 
     @property
     def surface(self) -> Plain:

@@ -13,10 +13,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+from freehold.core.described import Described
 from freehold.core.money import dollars
 
-STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, frozen=True)
-"""No other fields than those named; the text under a field describes it."""
+STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True, frozen=True)
+"""No other fields than those named."""
 SOMETIMES: Any = Field(default_factory=lambda: None)
 """A field that is left out where it has no meaning, which is not the same as null."""
 
@@ -100,7 +101,7 @@ def _text(content: Any) -> str:
     return text if len(text) <= _MOST_CELL else text[: _MOST_CELL - 1] + "…"
 
 
-class Shape(Shown, BaseModel):
+class Shape(Shown, Described):
     """One answer, or a part of one."""
 
     model_config = STRICT

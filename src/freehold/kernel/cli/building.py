@@ -198,7 +198,7 @@ def _spelled(one: Field) -> str:
 
 def _help(one: Field) -> str:
     """What a field means, and what it is where it is left out, unless that is said there or depends."""
-    said = one.flag.help or one.info.description or ""
+    said = one.flag.help or one.text
     schema = {"default": one.info.get_default(call_default_factory=True)}
     if callable(change := one.info.json_schema_extra):
         change(schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -86,6 +87,24 @@ def guarded(host: Host, api_token: str) -> Gate:
 
 def create(host: Host, api_token: str) -> Served:
     """The application of one node."""
+    app = _routes(host, api_token, described=False)
+    app.add_exception_handler(FreeholdError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _crash)
+    # written once, when it is asked for: it is the largest answer that anyone may ask for
+    written = cache(lambda: _description(_routes(host, api_token, described=True)))
+    app.add_api_route(
+        "/openapi.json",
+        lambda: Response(written(), media_type="application/json"),
+        include_in_schema=False,
+        response_model=None,
+    )
+    return Served(app, host, api_token)
+
+
+def _routes(host: Host, api_token: str, *, described: bool) -> FastAPI:
+    """All routes; `described` with what OpenAPI says of them, which takes as long again to put together."""
     registry = everything()
     app = FastAPI(
         title="Freehold node",
@@ -100,28 +119,15 @@ def create(host: Host, api_token: str) -> Served:
     app.include_router(peer.router(host, registry))
     for routes in registry.every("routes"):
         app.include_router(routes(host))
-    app.include_router(operations.router(host, registry, api_token))
-    app.add_exception_handler(FreeholdError, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _crash)
-    _describe(app)
-    return Served(app, host, api_token)
+    app.include_router(operations.router(host, registry, api_token, described=described))
+    return app
 
 
-def _describe(app: FastAPI) -> None:
-    # written once: it is the largest answer that anyone may ask for
-    written: list[bytes] = []
-
-    def described() -> Response:
-        if not written:
-            said = app.openapi()
-            # as a `model` it would be described as if it came as application/json
-            said["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-            written.append(json.dumps(said, separators=(",", ":")).encode())
-        return Response(written[0], media_type="application/json")
-
-    app.add_api_route("/openapi.json", described, include_in_schema=False)
+def _description(app: FastAPI) -> bytes:
+    said = app.openapi()
+    # as a `model` it would be described as if it came as application/json
+    said["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    return json.dumps(said, separators=(",", ":")).encode()
 
 
 async def _problem(_: Request, error: Any) -> Response:

@@ -24,16 +24,13 @@ from freehold.kernel.registry import Registry
 
 
 class _Body(Asked):
-    """Built at once, for FastAPI reads it with marks of its own, which a later building would warn of.
+    """Built at once, for FastAPI reads it with marks of its own, which a later building would warn of."""
 
-    Its fields are described where they were written; reading sources for that again takes longer than all else here.
-    """
-
-    model_config = ConfigDict(defer_build=False, use_attribute_docstrings=False)
+    model_config = ConfigDict(defer_build=False)
 
 
-def router(host: Host, registry: Registry, token: str) -> APIRouter:
-    """All operations, for whoever has the token."""
+def router(host: Host, registry: Registry, token: str, *, described: bool = False) -> APIRouter:
+    """All operations, for whoever has the token; `described` with all that OpenAPI says of them."""
 
     def authorised(request: Request) -> None:
         if not is_bearer(request.headers.get("authorization", "").encode(), token):
@@ -46,24 +43,21 @@ def router(host: Host, registry: Registry, token: str) -> APIRouter:
     for bound in sorted(
         registry.operations, key=lambda one: (one.operation.path.count("{"), one.operation.path.endswith("}"))
     ):
-        add(routes, host, registry, bound)
+        add(routes, host, registry, bound, described=described)
     return routes
 
 
-def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None:
+def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound, *, described: bool = False) -> None:
     """The route of one operation."""
     operation = bound.operation
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": operation.shape}}
-    if operation.waiting is not None:
-        answers[202] = {"model": operation.waiting, "description": "Not yet."}
     routes.add_api_route(
         # names may have slashes
         operation.path.replace("}", ":path}"),
-        _endpoint(operation, lambda request: registry.perform(host, bound, request)),
+        _endpoint(operation, lambda request: registry.perform(host, bound, request), described=described),
         methods=[operation.verb],
         dependencies=[Depends(_exactly(operation))],
         response_model=None,
-        responses=answers,
+        responses=_answers(operation) if described else {},
         operation_id=operation.method,
         summary=operation.summary,
         description=operation.text,
@@ -71,17 +65,32 @@ def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None
     )
 
 
-def _endpoint(operation: Operation[Any], perform: Callable[[Any], Any]) -> Callable[..., Response]:
+def _answers(operation: Operation[Any]) -> dict[int | str, dict[str, Any]]:
+    found: dict[int | str, dict[str, Any]] = {200: {"model": operation.shape}}
+    if operation.waiting is not None:
+        found[202] = {"model": operation.waiting, "description": "Not yet."}
+    return found
+
+
+def _endpoint(
+    operation: Operation[Any], perform: Callable[[Any], Any], *, described: bool
+) -> Callable[..., Response]:
     """A function whose signature says to FastAPI what stands in path, query and body."""
     fields = operation.asks.model_fields
     in_path = set(operation.in_path)
+
+    def parameter(name: str, where: Any) -> inspect.Parameter:
+        if described and (said := operation.fields[name].text):
+            where.description = said
+        return _parameter(name, fields[name], where)
+
     parameters = [
-        _parameter(name, fields[name], Path(min_length=1 if fields[name].annotation is str else None))
+        parameter(name, Path(min_length=1 if fields[name].annotation is str else None))
         for name in operation.in_path
     ]
     rest = {name: info for name, info in fields.items() if name not in in_path}
     if operation.verb == "GET":
-        parameters += [_parameter(name, info, Query()) for name, info in rest.items()]
+        parameters += [parameter(name, Query()) for name in rest]
     elif rest:
         parameters.append(_body(operation, rest))
 
@@ -158,8 +167,6 @@ def _once(content: bytes) -> None:
 
 def _parameter(name: str, info: FieldInfo, where: Any) -> inspect.Parameter:
     default = inspect.Parameter.empty if info.is_required() else info.get_default(call_default_factory=True)
-    if info.description:
-        where.description = info.description
     annotation = getitem(Annotated, (info.annotation, *info.metadata, where))
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
@@ -169,6 +176,7 @@ def _body(operation: Operation[Any], rest: dict[str, FieldInfo]) -> inspect.Para
     if len(rest) < len(asks.model_fields):
         fields: dict[str, Any] = {name: (info.annotation, info) for name, info in rest.items()}
         model = create_model(f"{asks.__name__}Body", __base__=_Body, __doc__=asks.__doc__, **fields)
+        model.described_by = asks
     else:
         model = type(asks.__name__, (asks,), {"model_config": _Body.model_config, "__doc__": asks.__doc__})
     if any(info.is_required() for info in rest.values()):
