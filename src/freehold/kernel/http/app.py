@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput
@@ -87,26 +88,25 @@ def guarded(host: Host, api_token: str) -> Gate:
 
 def create(host: Host, api_token: str) -> Served:
     """The application of one node."""
-    app = _routes(host, api_token, described=False)
+    app, registry = _application(), everything()
+    # each as it is: what is included would be put together once more, for what only OpenAPI tells
+    for one in _routers(host):
+        app.router.routes.extend(one.routes)
+    app.router.routes.extend(operations.served(host, registry, api_token))
     app.add_exception_handler(FreeholdError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _crash)
     # written once, when it is asked for: it is the largest answer that anyone may ask for
-    written = cache(lambda: _description(_routes(host, api_token, described=True)))
-    app.add_api_route(
-        "/openapi.json",
-        lambda: Response(written(), media_type="application/json"),
-        include_in_schema=False,
-        response_model=None,
+    written = cache(lambda: _description(host, api_token))
+    app.router.routes.append(
+        Route("/openapi.json", lambda _: Response(written(), media_type="application/json"))
     )
     return Served(app, host, api_token)
 
 
-def _routes(host: Host, api_token: str, *, described: bool) -> FastAPI:
-    """All routes; `described` with what OpenAPI says of them, which takes as long again to put together."""
-    registry = everything()
-    app = FastAPI(
+def _application() -> FastAPI:
+    return FastAPI(
         title="Freehold node",
         version=VERSION,
         openapi_url=None,
@@ -114,16 +114,22 @@ def _routes(host: Host, api_token: str, *, described: bool) -> FastAPI:
         redoc_url=None,
         responses=_REFUSALS,
     )
-    app.include_router(public.router(host.node, registry))
-    app.include_router(public.monitoring(host))
-    app.include_router(peer.router(host, registry))
+
+
+def _routers(host: Host) -> Iterator[APIRouter]:
+    """What is answered besides operations."""
+    registry = everything()
+    yield public.router(host.node, registry)
+    yield public.monitoring(host)
+    yield peer.router(host, registry)
     for routes in registry.every("routes"):
-        app.include_router(routes(host))
-    app.include_router(operations.router(host, registry, api_token, described=described))
-    return app
+        yield routes(host)
 
 
-def _description(app: FastAPI) -> bytes:
+def _description(host: Host, api_token: str) -> bytes:
+    app = _application()
+    for one in (*_routers(host), operations.router(host, everything(), api_token)):
+        app.include_router(one)
     said = app.openapi()
     # as a `model` it would be described as if it came as application/json
     said["components"]["schemas"]["Problem"] = Problem.model_json_schema()

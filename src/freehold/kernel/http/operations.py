@@ -6,13 +6,17 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from operator import getitem
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import InvalidInput
 from freehold.kernel.client import is_bearer
@@ -29,30 +33,74 @@ class _Body(Asked):
     model_config = ConfigDict(defer_build=False)
 
 
-def router(host: Host, registry: Registry, token: str, *, described: bool = False) -> APIRouter:
-    """All operations, for whoever has the token; `described` with all that OpenAPI says of them."""
+PREFIX = "/api"
 
+
+def router(host: Host, registry: Registry, token: str) -> APIRouter:
+    """All operations, for whoever has the token, with all that OpenAPI says of them."""
+    routes = _guarded(token)
+    for bound in _in_order(registry):
+        add(routes, host, registry, bound, described=True)
+    return routes
+
+
+def served(host: Host, registry: Registry, token: str) -> list[Route]:
+    """The same without what is only told, each made when it is first asked for: most never are while a process lives."""
+
+    def make(bound: Bound) -> APIRoute:
+        alone = _guarded(token)
+        add(alone, host, registry, bound)
+        (made,) = alone.routes
+        assert isinstance(made, APIRoute)
+        return made
+
+    return [
+        Route(PREFIX + _path(one.operation), _Late(partial(make, one)), methods=[one.operation.verb])
+        for one in _in_order(registry)
+    ]
+
+
+class _Late:
+    """What answers at a route, once it is asked."""
+
+    def __init__(self, make: Callable[[], APIRoute]) -> None:
+        self._make = make
+        self._made: APIRoute | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; address and method fit."""
+        made = self._made = self._made or self._make()
+        scope["route"] = made
+        await made.app(scope, receive, send)
+
+
+def _guarded(token: str) -> APIRouter:
     def authorised(request: Request) -> None:
         if not is_bearer(request.headers.get("authorization", "").encode(), token):
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
 
     # refuses nothing itself: it is there to be described
     bearer = HTTPBearer(auto_error=False, scheme_name="token", description="It lies in HOME/api-token.")
-    routes = APIRouter(prefix="/api", dependencies=[Depends(authorised), Depends(bearer)])
-    # what is fixed before what has a part in braces, which would match it too: all that follows, where it stands last
-    for bound in sorted(
+    return APIRouter(prefix=PREFIX, dependencies=[Depends(authorised), Depends(bearer)])
+
+
+def _in_order(registry: Registry) -> list[Bound]:
+    """What is fixed before what has a part in braces, which would match it too: all that follows, where it stands last."""
+    return sorted(
         registry.operations, key=lambda one: (one.operation.path.count("{"), one.operation.path.endswith("}"))
-    ):
-        add(routes, host, registry, bound, described=described)
-    return routes
+    )
+
+
+def _path(operation: Operation[Any]) -> str:
+    # names may have slashes
+    return operation.path.replace("}", ":path}")
 
 
 def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound, *, described: bool = False) -> None:
     """The route of one operation."""
     operation = bound.operation
     routes.add_api_route(
-        # names may have slashes
-        operation.path.replace("}", ":path}"),
+        _path(operation),
         _endpoint(operation, lambda request: registry.perform(host, bound, request), described=described),
         methods=[operation.verb],
         dependencies=[Depends(_exactly(operation))],
