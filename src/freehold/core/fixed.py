@@ -24,14 +24,13 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 from functools import cache
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
 from freehold.core.errors import InvalidInput
+from freehold.core.late import np, npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+IntArray: TypeAlias = "npt.NDArray[np.int64]"
+FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 FEATURE_BITS = 10
 WEIGHT_BITS = 16

@@ -27,7 +27,15 @@ from freehold.shell.cli import main as program
 
 LOADED = {
     "chain": ("freehold.shell.cli.chain", "freehold.chain.embedded", "freehold.chain.deployments"),
-    "up": ("freehold.shell.cli.node", "freehold.shell.daemon", "freehold.shell.web.app"),
+    "up": (
+        "freehold.shell.cli.commands",
+        "freehold.shell.cli.node",
+        "freehold.shell.daemon",
+        # what a node loads when it first has to do with keys, callers, tables and training
+        *("joserfc.jwe", "zxcvbn", "pyrage", "uvloop", "anyio._backends._asyncio", "encodings.idna"),
+        *("numpy", "pyarrow.compute", "pyarrow.parquet"),
+        *("freehold.features.data.rules.columnar", "freehold.features.data.rules.delimited"),
+    ),
 }
 """By command what it needs, in the order in which a quickstart asks for them."""
 

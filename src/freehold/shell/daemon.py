@@ -45,6 +45,7 @@ from freehold.shell.backup.disk import failures
 from freehold.shell.practice import Practice
 from freehold.vault import home_folder, passphrases
 from freehold.vault.keystore import Keys
+from freehold.vault.spool import UPLOADS, sweep
 
 _log = logging.getLogger("freehold")
 STOP_SECONDS = 15
@@ -108,22 +109,15 @@ def run(
     """
     home_folder.confine()
     logs.configure(settings)
-    with failures(f"use the home {home}"):
-        changed = home_folder.make(home)
-    reading.is_new(home)
-    if changed:
-        _log.warning(
-            "the home was open to other users of this machine and is closed now",
-            extra={"fields": {"files": changed}},
-        )
-    if home_folder.is_root():
-        _log.warning("this runs as root, which a node does not need: give it a user of its own")
+    _prepare(home)
     if threading.current_thread() is threading.main_thread():
         # by default that would end the process before anything below is tidied up
         signal.signal(signal.SIGTERM, _leave)
     with contextlib.ExitStack() as opened:
         with failures(f"use the home {home}"):
             opened.enter_context(lock(home))
+        # of a process that was killed while somebody was publishing
+        sweep(home / UPLOADS)
         opened.callback((home / "node.json").unlink, missing_ok=True)
         listener = opened.enter_context(listen(settings.host, settings.port))
         local = str(reached_at(settings.host, listener.getsockname()[1]))
@@ -162,6 +156,19 @@ def run(
         gc.freeze()
         gc.enable()
         _serve(door, tally, listener, (url, local), ready, waiting)
+
+
+def _prepare(home: Path) -> None:
+    with failures(f"use the home {home}"):
+        changed = home_folder.make(home)
+    reading.is_new(home)
+    if changed:
+        _log.warning(
+            "the home was open to other users of this machine and is closed now",
+            extra={"fields": {"files": changed}},
+        )
+    if home_folder.is_root():
+        _log.warning("this runs as root, which a node does not need: give it a user of its own")
 
 
 def _network(home: Path, now: Settings, trial: contextlib.ExitStack) -> tuple[Practice | None, Chain]:

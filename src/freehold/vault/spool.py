@@ -16,6 +16,8 @@ from typing import BinaryIO, Self
 
 from freehold import plain_file
 
+UPLOADS = "uploads"
+"""Folder of a home where what was sent to the console lies for as long as it is worked on."""
 _SUFFIX = ".part"
 
 

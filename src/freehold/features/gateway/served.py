@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
-
 from freehold.core.canonical import canonical_bytes, canonical_object
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.fixed import IntArray
 from freehold.core.ids import sha256_hex
+from freehold.core.late import np
 from freehold.core.signing import plain_form, recover
 from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json

@@ -17,13 +17,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from freehold.core.canonical import parse
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import sha256_hex
+from freehold.core.late import np, npt
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
 from freehold.features.data.rules import table as tables

@@ -8,11 +8,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from freehold.core.documents import REVEALS, Asset, Claim, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import require_name
+from freehold.core.late import np
 from freehold.core.terms import meet, require_within
 from freehold.core.texts import said
 from freehold.features.data import offering, publishing, schemas

@@ -80,7 +80,7 @@ def up(
     from freehold.kernel import reading, setting_sources  # noqa: PLC0415 - the whole node
     from freehold.kernel.door import CONSOLE_PATH  # noqa: PLC0415
     from freehold.shell import daemon  # noqa: PLC0415 - the whole node
-    from freehold.shell.web import app  # noqa: PLC0415
+    from freehold.shell.web.unvisited import Unvisited  # noqa: PLC0415
 
     home = plain_file.named(home)
     given = {
@@ -127,7 +127,7 @@ def up(
         say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
     with daemon.ending_in_time(home):
-        daemon.run(home, secret, chosen.settings, ready, chosen=chosen, mount=app.create, waiting=waiting)
+        daemon.run(home, secret, chosen.settings, ready, chosen=chosen, mount=Unvisited, waiting=waiting)
 
 
 def end_at_eof(descriptor: int) -> None:

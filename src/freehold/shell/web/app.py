@@ -51,7 +51,7 @@ from freehold.shell.web.pages import (
 )
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions
-from freehold.vault.spool import sweep
+from freehold.vault.spool import UPLOADS
 
 _log = logging.getLogger("freehold")
 _SOMETHING = said("Sent a form")
@@ -289,7 +289,7 @@ class Console:
         if not page.takes_file:
             return await forms.read(request, token)
         most = self.door.settings.max_table_bytes
-        return await forms.read_file(request, token, self.door.home / backup.UPLOADS, most)
+        return await forms.read_file(request, token, self.door.home / UPLOADS, most)
 
     def _visit(self, request: Request, session: Session, *, live: bool) -> Visit:
         assert self.door.host is not None
@@ -389,9 +389,6 @@ def _missing(_: Visit) -> Response:
 
 def create(door: Door) -> Gate:
     """The console of a node that may still be locked."""
-    if (door.home / backup.UPLOADS).is_dir():
-        # of a process that was killed while somebody was publishing
-        sweep(door.home / backup.UPLOADS)
     console = Console(door)
     inside = Starlette(routes=console.routes())
     inside.router.redirect_slashes = False

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from freehold.core.errors import InvalidTable
+from freehold.core.late import np, npt
 from freehold.core.texts import said
 from freehold.features.data.rules import precision
 from freehold.features.data.rules.faults import Faults

@@ -6,13 +6,13 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
 from freehold.core.causes import SystemExhausted
 from freehold.core.errors import InvalidTable
+from freehold.core.late import np
 from freehold.features.data.rules import chunks, names
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from freehold.core.errors import InvalidTable
+from freehold.core.late import np, npt
 from freehold.core.texts import said
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
 

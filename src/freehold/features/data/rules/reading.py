@@ -12,9 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.late import np
 from freehold.core.texts import said
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.names import difference, listed, near, spelled

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
 from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.late import np
 from freehold.core.texts import Text, filled_anew, said
 from freehold.features.data import workbooks
 from freehold.features.data.rules import decoding, names, precision, written

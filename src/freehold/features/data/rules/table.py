@@ -10,19 +10,17 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from freehold.core.canonical import parse
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.core.late import np, npt
 from freehold.core.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-IntArray = npt.NDArray[np.int64]
+IntArray: TypeAlias = "npt.NDArray[np.int64]"
 
 MICRO = 1_000_000
 MICRO_LIMIT = 10**15

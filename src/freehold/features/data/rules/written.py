@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from freehold.core.late import pa, pc
 from freehold.core.texts import said
 from freehold.features.data.rules.names import MISSING, PLAIN, listed
 from freehold.features.data.rules.ways import Ways

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import rfc8785
 
 from freehold.core.fixed import IntArray, matmul, sigmoid
 from freehold.core.ids import sha256_hex
+from freehold.core.late import np, npt
 from freehold.features.models.rules.scaling import Scaling, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy.typing as npt
 
 
 def predict(model: IntArray, scaling: Scaling, rows: IntArray) -> IntArray:

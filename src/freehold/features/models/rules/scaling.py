@@ -11,9 +11,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from freehold.core.errors import InvalidInput
 from freehold.core.fixed import (
     FEATURE_BITS,
@@ -24,6 +21,7 @@ from freehold.core.fixed import (
     divide_round,
     root_up,
 )
+from freehold.core.late import np, npt
 from freehold.features.data.rules.table import MAX_COLUMNS, MICRO_LIMIT
 
 if TYPE_CHECKING:

@@ -25,18 +25,17 @@ from __future__ import annotations
 
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from freehold.core.errors import InvalidInput
 from freehold.core.fixed import IntArray
+from freehold.core.late import np, npt
 
-WordArray = npt.NDArray[np.uint64]
+WordArray: TypeAlias = "npt.NDArray[np.uint64]"
 
 MAX_SIGMA = 10_000
 SEED_BYTES = 32

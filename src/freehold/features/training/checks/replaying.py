@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-
 from freehold.core.errors import FreeholdError, InvalidTable, VerificationFailed
+from freehold.core.late import np
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import MICRO_LIMIT, Table
 from freehold.features.models.rules.model import model_hash

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from freehold.core.fixed import UNIT
+from freehold.core.late import np, npt
 from freehold.core.money import BPS
 from freehold.features.models.rules.model import probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
@@ -27,8 +26,6 @@ from freehold.features.training.rules.valuation import TestRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy.typing as npt
 
 
 LEAST_ROUNDS, MOST_ROUNDS, EXACT_ROUNDS = 3, 60, 40

@@ -15,9 +15,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from freehold.core.errors import InvalidInput
 from freehold.core.fixed import (
     LOGIT_LIMIT,
@@ -31,6 +28,7 @@ from freehold.core.fixed import (
     require_exact,
     sigmoid_table,
 )
+from freehold.core.late import np, npt
 from freehold.features.training.wire import MAX_ROUNDS
 
 NAME = "logistic-v2"

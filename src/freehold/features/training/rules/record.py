@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-import numpy as np
 import rfc8785
 
 from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.core.fixed import dot
 from freehold.core.ids import sha256_hex
+from freehold.core.late import np, npt
 from freehold.core.money import BPS
 from freehold.features.data.rules.names import difference
 from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
@@ -34,8 +34,6 @@ from freehold.features.training.rules.valuation import MAX_TEST_ROWS, TestRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import numpy.typing as npt
 
     from freehold.core.fixed import IntArray
     from freehold.features.data.rules.table import Table

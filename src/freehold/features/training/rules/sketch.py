@@ -16,9 +16,8 @@ import hashlib
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from freehold.core.fixed import FEATURE_BITS, IntArray, dot
+from freehold.core.late import np
 from freehold.features.models.rules.scaling import standardise
 from freehold.features.privacy.rules.noise import gaussian
 

@@ -13,18 +13,14 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from freehold.core.errors import InvalidInput
 from freehold.core.fixed import IntArray, shift_round
+from freehold.core.late import np, npt
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import MAX_SIGMA, gaussian
 from freehold.features.training.rules.logistic import GRADIENT_BITS, gradient
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 EXACT_BITS = 16
 """Resolution where no noise is added."""

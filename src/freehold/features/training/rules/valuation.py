@@ -23,11 +23,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from freehold.core.errors import InvalidInput
 from freehold.core.fixed import ONE, UNIT_BITS, WEIGHT_BITS, IntArray, dot, matmul, shift_round
+from freehold.core.late import np, npt
 from freehold.core.money import BPS
 from freehold.features.models.rules.model import probabilities
 from freehold.features.models.rules.worth import PPM

@@ -17,8 +17,7 @@ from freehold.kernel import reading
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.shell.backup import saving
-
-UPLOADS = "uploads"
+from freehold.vault.spool import UPLOADS
 
 
 @dataclass(frozen=True)
