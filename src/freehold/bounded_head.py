@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Any, ClassVar
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_HEAD_BYTES = 64 * 1024
 MOST_PIPELINED = 100
 """Requests that wait on one connection for the answers of earlier ones."""
-_OFFER = re.compile(rb"(?<=\r\n)upgrade:(?![ \t]*websocket[ \t]*\r\n)[^\r\n]*\r\n", re.IGNORECASE)
-"""Of another protocol, HTTP/2 or TLS: it may be left alone (RFC 9110, section 7.8)."""
+_VERSIONS = ("1.0", "1.1")
 _TOO_LARGE = "The head of the request is too large."
+_UNREADABLE = "Invalid HTTP request received."
 
 
 class BoundedHead(HttpToolsProtocol):
     """One connection. What is too large or too much is answered with 400, and hung up on."""
 
+    lenient: ClassVar = {"lenient_data_after_close": True}
+    """What the parser lets pass: requests that came behind one that asked to hang up, since that one is answered."""
     _head_bytes = _named_bytes = 0
     _in_head = True
+    _is_over = False
+    """Something could not be read: nothing after it is."""
+    _declined = b""
+    """The head that was just read, without its offer of another protocol."""
     _why = ""
     _in_hand: RequestResponseCycle | None = None
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._begin_to_parse()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever works on a request is told, also of one that others came after."""
@@ -32,12 +42,27 @@ class BoundedHead(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; give up a head that does not end."""
+        if self._is_over:
+            return
+        self._unset_keepalive_if_required()
         if self._in_head:
             self._head_bytes += len(data)
-            # Java's client offers HTTP/2 with each request, others TLS; the parser would take the body for it
-            data = _OFFER.sub(b"", data, count=1)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+        while data:
+            try:
+                self.parser.feed_data(data)
+                data = b""
+            except HttpParserUpgrade as offer:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                # the parser has taken the body for the other protocol: once more, as if that were not offered
+                data, self._declined = self._declined + data[offer.args[0] :], b""
+                self._begin_to_parse()
+            except HttpParserError:
+                self.logger.warning(_UNREADABLE)
+                self.send_400_response(_UNREADABLE)
+                return
+        if self._in_head and self._head_bytes > MOST_HEAD_BYTES:
             self.send_400_response(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -57,19 +82,33 @@ class BoundedHead(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, or a trailer."""
+        """Keep a header; of a trailer only its size, since the head has been acted on."""
         self._count(len(name) + len(value) + len(": \r\n"))
-        super().on_header(name, value)
+        if self._in_head:
+            # RFC 9110, section 5.5: blanks around it are not part of it; the parser leaves those after it
+            super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """The body begins."""
+        version, method = self.parser.get_http_version(), self.parser.get_method()
+        if version not in _VERSIONS or method == b"CONNECT":
+            self.refuse("HTTP/1.1 is spoken here, and nothing is passed on.")
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            # RFC 9110, section 7.8: it may be left alone. Java's client offers HTTP/2 with each request, others TLS
+            kept = [b"%s: %s\r\n" % one for one in self.headers if one[0] != b"upgrade"]
+            self._declined = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version.encode(), b"".join(kept))
+            return
         self._in_head = False
+        # RFC 9110, section 10.1.1: older clients do not know what that would be
+        self.expect_100_continue = self.expect_100_continue and version != "1.0"
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_complete()
+        self._head_bytes = 0
+        if not self._declined:
+            self._in_head = True
+            super().on_message_complete()
 
     def refuse(self, why: str) -> None:
         """Called by the parser: make it stop, which is answered with 400."""
@@ -77,12 +116,15 @@ class BoundedHead(HttpToolsProtocol):
         raise ValueError(why)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be read; after the answers to what came before it."""
+        """Refuse what cannot be read; after the answers to what came before it, which are all then."""
+        self._is_over = True
+        self.drop_unfinished()
         # `cycle` is the newest request that could; there may be none yet, which the stubs do not know
         cycle: Any = self.cycle
         if cycle is not None and not cycle.response_complete and not cycle.more_body:
             cycle.keep_alive = False
-            self.flow.pause_reading()
+            # what is left unread as it ends would take the answers with it
+            self.flow.resume_reading()
             return
         if cycle is not None and not cycle.response_complete:
             # of a body that cannot be read: whoever works on it is told that its sender is gone
@@ -92,6 +134,18 @@ class BoundedHead(HttpToolsProtocol):
                 self.transport.close()
                 return
         super().send_400_response(self._why or msg)
+
+    def drop_unfinished(self) -> None:
+        """Forget the newest request, of which no more comes, where it waits for the answers of earlier ones."""
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()
+            before = self.pipeline[0][0] if self.pipeline else self._in_hand
+            if before is not None:
+                self.cycle = before
+
+    def _begin_to_parse(self) -> None:
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(**self.lenient)
 
     def _count(self, head_bytes: int) -> None:
         """A head that comes whole at once is held to the same as one that comes in pieces."""

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from freehold import bounded_head
 from freehold.chain.embedded import (
     budget,
     dispatcher,
@@ -57,7 +58,7 @@ def test_the_limits_are_those_of_the_code():
         assert f"{value:,}" in limits
     assert f"{frames.MOST_TRACE_BYTES >> 20} MiB; more is refused" in limits
     assert f"{edge.MOST_BODY_BYTES >> 20} MiB" in limits
-    assert f"{server.MOST_HEAD_BYTES >> 10} KiB" in limits
+    assert f"{bounded_head.MOST_HEAD_BYTES >> 10} KiB" in limits
     assert f"{edge.MOST_MESSAGE_BYTES >> 20} MiB |" in limits
     assert f"| {turns.MOST_HELD_BYTES >> 20} MiB; more" in limits
     assert f"| {edge._MOST_SOCKETS}, {edge._MOST_SOCKETS_OF_ONE} of one origin; one more" in limits

@@ -6,15 +6,14 @@ Connections that cost more than they are worth are ended: silent, slow, endless,
 from __future__ import annotations
 
 import importlib.util
-import re
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from freehold.bounded_head import BoundedHead
 from freehold.chain import given_up
 from freehold.chain.embedded.dispatcher import Dispatcher
 from freehold.chain.embedded.edge import MOST_MESSAGE_BYTES, Application
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-MOST_HEAD_BYTES = 64 * 1024
 MOST_CONNECTIONS = 256
 """Open at once; one more ends the one that has been idle longest, or that costs most where all are at work."""
-MOST_PIPELINED = 100
-"""Requests that wait behind another of their connection; one more ends it."""
 MOST_HALF_CLOSED = 16
 """Clients that send no more and wait; one more ends the one that costs most. Most of them are gone."""
 _IDLE_SECONDS = 1.0
@@ -41,15 +37,11 @@ REQUEST_SECONDS = 30.0
 """A request is whole this long after its connection opened, or after its first byte."""
 WRITE_SECONDS = 30.0
 """An answer makes progress this often."""
-_OFFER = re.compile(rb"(?<=\r\n)upgrade:(?![ \t]*websocket[ \t]*\r\n)[^\r\n]*\r\n", re.IGNORECASE)
-"""Of another protocol, HTTP/2 or TLS: it may be left alone (RFC 9110, section 7.8)."""
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, with an end to what it waits for and keeps, and answers for half-closed clients."""
+class BoundedHttp(BoundedHead):
+    """HTTP/1.1 with an end to what it waits for and keeps, and answers for half-closed clients."""
 
-    _head_bytes = 0
-    _in_head = True
     _is_whole = False
     _request_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
@@ -82,16 +74,6 @@ class BoundedHttp(HttpToolsProtocol):
         cycle: Any = self.cycle
         return self._is_whole and cycle is not None and not cycle.response_complete
 
-    def data_received(self, data: bytes) -> None:
-        """Parse; give up a head that does not end."""
-        if self._in_head:
-            self._head_bytes += len(data)
-            # Java's client offers HTTP/2 with each request, others TLS; the parser would take the body for it
-            data = _OFFER.sub(b"", data, count=1)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
-
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more; it may still read. True keeps the connection until its answer has left."""
         if not self.is_answering:
@@ -117,40 +99,24 @@ class BoundedHttp(HttpToolsProtocol):
             # one with a body: uvicorn would say nothing, and wait for ever
             self.send_400_response("The request is no WebSocket handshake.")
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read; while earlier requests wait for their answers, nothing more is awaited."""
+        super().send_400_response(msg)
+        if not self.transport.is_closing():
+            self._is_whole = True
+            self._stop_waiting()
+
     # -- what the parser tells
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if len(self.pipeline) >= MOST_PIPELINED:
-            raise ValueError("too many at once")  # makes the parser stop: 400
-        self._named_bytes, self._is_whole = 0, False
+        self._is_whole = False
         self._await_request()
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """Keep the address, or a part of it."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, or a trailer."""
-        self._count(len(name) + len(value) + len(": \r\n"))
-        super().on_header(name, value)
-
-    def _count(self, head_bytes: int) -> None:
-        """A head that comes whole at once is held to the same as one that comes in pieces."""
-        self._named_bytes += head_bytes
-        if self._named_bytes > MOST_HEAD_BYTES:
-            raise ValueError("too large a head")  # makes the parser stop: 400
-
-    def on_headers_complete(self) -> None:
-        """The body begins."""
-        self._in_head = False
-        super().on_headers_complete()
-
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._in_head, self._head_bytes, self._is_whole = True, 0, True
+        self._is_whole = True
         self.since = time.monotonic()
         self._stop_waiting()
         super().on_message_complete()

@@ -13,7 +13,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from freehold.bounded_head import BoundedHead
 from freehold.kernel.limits import Caller, RateLimited, caller_of, is_trusted
@@ -137,10 +137,11 @@ class Connections:
 class Impatient(BoundedHead):
     """HTTP/1.1 with an end to waiting; uvicorn alone waits for ever for a head, and for a reader."""
 
+    # a body that has both lengths meets the gate, which takes none without a declared one
+    lenient: ClassVar = {**BoundedHead.lenient, "lenient_chunked_length": True}
+
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
-        # a body that has both lengths meets the gate, which takes none without a declared one
-        self.parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_data_after_close=True)
         self._all = connections
         self._this: Connection | None = None
         self._head: asyncio.TimerHandle | None = None
@@ -179,7 +180,9 @@ class Impatient(BoundedHead):
             self._head = None
 
     def on_headers_complete(self) -> None:
-        """RFC 9112, section 3.2: a request says once which host it is for."""
+        """RFC 9112, section 3.2: a request says once which host it is for, and of that host no more than a path."""
+        if not self.url.startswith(b"/") or b"#" in self.url:
+            self.refuse("A request is for a path.")
         named = sum(name == b"host" for name, _ in self.headers)
         if named > 1 or (named == 0 and self.parser.get_http_version() == "1.1"):
             self.refuse("A request says once which host it is for.")
@@ -187,7 +190,8 @@ class Impatient(BoundedHead):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whoever has asked and only listens now gets its answer; a stream without an end has no such reader."""
-        state: dict[str, Any] = self.cycle.scope.get("state", {}) if self._at_work else {}
+        self.drop_unfinished()
+        state: dict[str, Any] = self._in_hand.scope.get("state", {}) if self._in_hand else {}
         self._ended = self._at_work and not self.cycle.more_body and not state.get("endless")
         return self._ended
 
