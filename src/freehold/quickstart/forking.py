@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.quickstart.nursery import MOST_BYTES, MOST_DESCRIPTORS, STATUS
-from freehold.shell import threads
+from freehold.shell import threads, unused
 from freehold.shell.cli import main as program
 
 LOADED = {
@@ -142,6 +142,7 @@ class Loop:
 def main() -> int:
     """Run the nursery; and, in each child, the program."""
     threads.none_besides()
+    unused.leave_out()
     # nothing of what loading makes is garbage
     gc.disable()
     words = Loop(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -20,7 +20,7 @@ from freehold.shell.children import Process, Word
 
 Launch = Callable[[str, Sequence[Word], Path], Process]
 """Starts a child: its name, its command, and what takes what it prints."""
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 MOST_RESTARTS = 5
 
 

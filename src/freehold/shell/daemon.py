@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -126,7 +127,11 @@ def run(
         def start(now: Settings, secret: str) -> tuple[Host, NodeRoom]:
             with failures(f"start in {home}"), contextlib.ExitStack() as trial:
                 network, chain = _network(home, now, trial)
-                keys = open_keys(home, secret, now.name)
+                with ThreadPoolExecutor(1) as pool:
+                    opening = pool.submit(open_keys, home, secret, now.name)
+                    # deriving the key takes a tenth of a second of another core, loading the features two
+                    registry = everything()
+                    keys = opening.result()
                 custody.require_opens(home, now.database, keys)
                 node = Node(home, keys, now, chain)
                 if network:
@@ -136,7 +141,7 @@ def run(
                 continuity.require_same_chain(node)
                 limits = _keep(home, said, _answered(settings, now))
                 node.settings = node.settings.with_overrides(**limits)
-                host = everything().host(node, tally)
+                host = registry.host(node, tally)
                 trial.callback(host.close)
                 node.continuity.begin()
                 if node.continuity.stopped is None:

@@ -14,7 +14,7 @@ import typer
 from freehold.core.causes import OutputFailed, SystemExhausted
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel.cli.output import completing, emit_error, emit_problem, home_in_use
-from freehold.shell import threads
+from freehold.shell import threads, unused
 from freehold.shell.cli import pasting
 from freehold.shell.cli.index import INDEX
 from freehold.vault.home_folder import confine
@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _open_output()
         confine()
         threads.none_besides()
+        unused.leave_out()
     if ASKED_BY_SHELL in os.environ:
         from typer._completion_classes import completion_init  # noqa: PLC0415
 
