@@ -49,7 +49,10 @@ def test_parts_of_libraries_that_nobody_uses_are_left_out_and_the_libraries_work
 import sys
 from freehold.shell import unused
 unused.leave_out()
-import fastapi, httpx, pydantic
+import coincurve, fastapi, httpx, pydantic
+from eth_hash.auto import keccak
+assert keccak(b"").hex().startswith("c5d2460186f7233c")
+assert coincurve.PrivateKey(b"\\1" * 32).sign_recoverable(b"\\2" * 32, hasher=None)
 app = fastapi.FastAPI()
 class Asked(pydantic.BaseModel):
     number: int
@@ -59,4 +62,4 @@ app.post("/sum")(typed)
 from fastapi.testclient import TestClient
 print(TestClient(app).post("/sum", json={"number": 4}).json(), *(sys.modules[one] for one in unused.PARTS), "rich" in sys.modules)
 """
-    assert run(code) == "4 None None False\n"
+    assert run(code) == "4 None None None False\n"
