@@ -54,6 +54,8 @@ class Rpc:
             raise InvalidInput(f"a chain has 1 to {MOST_ENDPOINTS} URLs", hint="check the chain setting")
         self._endpoints: list[Endpoint] = []
         self._heads = Heads()
+        self.before_asking: Callable[[], None] = lambda: None
+        """Raises where nothing may be waited for."""
         try:
             for one in urls:
                 self._endpoints.append(Endpoint(one.strip(), timeout, place=len(self._endpoints)))
@@ -106,13 +108,17 @@ class Rpc:
         near = self._endpoints[0].near
         if near is not None and len(self._endpoints) == 1:
             self._heads.connect(*near)
+            if near != self._endpoints[0].near:
+                # it moved meanwhile, and somebody else may listen where it was
+                self._heads.close()
 
     def move(self, url: str) -> None:
         """Ask its only endpoint at another address: the same chain, started again where its port was taken."""
-        self._heads.close()
         (only,) = self._endpoints
         only.move(url)
         self.name = only.name
+        # afterwards: whoever begins to listen at this moment sees that it moved, or is ended here
+        self._heads.close()
 
     def close(self) -> None:
         """Close kept connections."""
@@ -133,6 +139,7 @@ class Rpc:
 
     def _deliver(self, body: Any, may_repeat: bool, read: Callable[[Endpoint, Any], Any]) -> Any:
         """Ask one endpoint after the other, in a few rounds, until one answers."""
+        self.before_asking()
         if self._comparison is not None:
             self._comparison.when_due()
         ends = time.monotonic() + self._patience_seconds

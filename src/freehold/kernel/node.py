@@ -67,6 +67,7 @@ class Node:
         self.store = Store(opening.for_writing(home, settings.database))
         self.continuity = Continuity(self.store, chain, self.account)
         self.store.before_append = self.continuity.require_going
+        chain.rpc.before_asking = self.store.may_wait
         self.chain_id = chain.chain_id
         self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
         self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)

@@ -167,6 +167,10 @@ class _Together:
         self.require_sound()
         if self._connection is None:
             self._connection = self._stack.enter_context(self._database.transaction())
+        if not self._connection.in_transaction:
+            # ended by a reading that failed; a savepoint would begin another, and its end keep this part alone
+            self._broken = True
+            raise MustWait
         self._connection.execute("SAVEPOINT part")
         self._inside = self._broken = True
         try:

@@ -11,16 +11,18 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from freehold.core.errors import Unavailable
+from freehold.core.errors import FreeholdError, Unavailable
+from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
 from freehold.kernel.node import Node
 from freehold.kernel.store import MustWait
 
 MOST_AT_ONCE = 16
 """Acts of one commit: others who read or write the database wait for so many at most."""
 SPARE_SECONDS = 0.2
-"""That one commit takes, and what was asked before it is still fresh."""
+"""That one commit takes, and what was asked before it is still fresh; more than each use wants by itself."""
 
 
 class Stopped(Unavailable, code="node.stopped"):
@@ -46,13 +48,14 @@ class Together:
     async def do(self, act: Callable[[], Any]) -> Any:
         """What an act returns or raises, once it is on the disk.
 
-        Raises `MustWait`: nothing was done; do it where it may wait. `StorageFailed`: nothing was kept.
+        Raises `MustWait`: nothing was done; do it where it may wait. `StorageUncertain`: whether it was kept is seen at
+        the next reading. `Stopped`: nothing was done.
         """
         loop = asyncio.get_running_loop()
         one = _Act(act, loop.create_future(), loop)
         with self._starting:
             if self._stopped:
-                raise MustWait
+                raise Stopped("this node is ending", hint="Ask again once it is back.")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="together", daemon=True)
                 self._thread.start()
@@ -80,10 +83,16 @@ class Together:
 
     def _done(self, acts: list[_Act]) -> list[tuple[Any, BaseException | None]]:
         try:
-            # the chain is asked before the database's lock is taken
-            self._node.continuity.require(SPARE_SECONDS)
+            # the chain is asked before the database's lock is taken; who signs nothing is answered whatever it says
+            with suppress(FreeholdError):
+                self._node.continuity.require(SPARE_SECONDS)
             with self._node.store.together():
                 return [_outcome(act.do) for act in acts]
+        except StorageUncertain as error:
+            return [(None, error)] * len(acts)
+        except StorageFailed:
+            # none was kept; one that is alone may fit, or only read
+            return [(None, MustWait()) for _ in acts]
         except Exception as error:  # noqa: BLE001 - each of the callers is told
             return [(None, error)] * len(acts)
 

@@ -31,6 +31,9 @@ from freehold.kernel.rights.check import Standing, require_usable, use_price
 from freehold.kernel.rights.standing import authorise, revocations
 from freehold.kernel.store import REVOCATIONS, AlreadyAnswered, MustWait, Transaction
 
+KEEPING_SECONDS = 0.1
+"""That it takes to keep a use, of which its signature is a part."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
@@ -95,6 +98,8 @@ def perform(node: Node, use: Use, work: Work) -> bytes:
         standing = use.standing()
         _require_usable(use, _granted(use, 0, standing), standing)
         done = work(standing.now)
+        # the chain is asked before the database is held, not by the signature within
+        node.continuity.require(KEEPING_SECONDS)
         with node.store.transaction() as tx:
             grant, uses = _authorised(node, tx, use, standing)
             receipt = _receipt(use, grant, done.output, uses, standing.now)
