@@ -46,6 +46,8 @@ class SqliteDatabase:
                 made = copying.before_upgrade(path.parent, connection)
                 migrations.migrate(connection)
             copying.prune(path.parent, made)
+        # what savepoints can go back to: in a file it is written once more than the change itself
+        self.connection.execute("PRAGMA temp_store = MEMORY")
         self._commits.begin(self.connection)
 
     def __str__(self) -> str:
