@@ -1,6 +1,7 @@
 """From a command to its effect: `freehold --help`, a node from nothing to ready, and what Python takes for that.
 
-A node is ready once `/readyz` answers so. A fresh home has no keys yet; a used one has its keys, its party and what it
+A node is ready once `/readyz` answers so; its first answer to its owner comes a little later, for a route is made when
+it is first asked for. A fresh home has no keys yet; a used one has its keys, its party and what it
 published. Both on a chain that runs; with `--practice` the node starts its own, fresh as well. Floors are what an
 interpreter takes that does nothing, and one that loads the libraries a node cannot do without.
 
@@ -27,12 +28,14 @@ PASSPHRASE = "kQ8vXw2Lr9TzPm4Yb7NcHd"
 LIMIT_SECONDS = 0.8
 LIBRARIES = "import cryptography, fastapi, httpx, pydantic, typer, uvicorn"
 NODE = (
-    "import freehold.shell.daemon, freehold.shell.web.app\n"
+    "import gc\ngc.disable()\n"
+    "from freehold.shell import threads, unused\nthreads.none_besides()\nunused.leave_out()\n"
+    "import freehold.shell.cli.node, freehold.shell.daemon, freehold.shell.web.unvisited\n"
     "from freehold.kernel.registry import everything\neverything()"
 )
 IMPORTS = {
     "python -c pass": "pass",
-    f"python -c '{LIBRARIES}'": LIBRARIES,
+    "python -c 'import ...' of a node's libraries": LIBRARIES,
     "python -c 'import numpy'": "import numpy",
     "a node's code, all of it that a start loads": NODE,
 }
@@ -43,10 +46,10 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def is_ready(port):
+def answers(port, path="/readyz", **headers):
     asked = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        asked.request("GET", "/readyz")
+        asked.request("GET", path, headers=headers)
         return asked.getresponse().status == 200
     except OSError:
         return False
@@ -66,8 +69,8 @@ def chain():
 
 
 @contextlib.contextmanager
-def up(home, *options):
-    """(wall, processor) seconds until a node is ready; it ends afterwards."""
+def up(home, *options, status=False):
+    """(wall, processor) seconds until a node is ready, or has answered its owner; it ends afterwards."""
     port = free_port()
     reading, writing = os.pipe()
     os.write(writing, PASSPHRASE.encode() + b"\n")
@@ -82,18 +85,21 @@ def up(home, *options):
     ):
         os.close(reading)
         try:
-            while not is_ready(port):
+            while not answers(port):
                 assert node.poll() is None, log.read_text()
                 time.sleep(0.004)
+            if status:
+                token = (Path(home) / "api-token").read_text().strip()
+                assert answers(port, "/api/status", authorization=f"Bearer {token}")
             yield time.perf_counter() - began, of_process(node.pid)
         finally:
             node.terminate()
 
 
-def started(place, *options, fresh):
+def started(place, *options, fresh, status=False):
     if fresh:
         shutil.rmtree(place, ignore_errors=True)
-    with up(place, *options) as took:
+    with up(place, *options, status=status) as took:
         return took
 
 
@@ -119,6 +125,9 @@ def main():
             "freehold train --help": lambda: of_command([FREEHOLD, "train", "--help"])[0],
             "up to ready, a fresh home": partial(started, place / "fresh", "--rpc-url", url, fresh=True),
             "up to ready, a used home": partial(started, place / "used", "--rpc-url", url, fresh=False),
+            "up to its status answered, a used home": partial(
+                started, place / "used", "--rpc-url", url, fresh=False, status=True
+            ),
             "up --practice to ready, a fresh home": partial(
                 started, place / "practice", "--practice", fresh=True
             ),

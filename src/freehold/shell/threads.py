@@ -13,8 +13,8 @@ ALLOCATOR = "JE_ARROW_MALLOC_CONF"
 def none_besides() -> None:
     """Let numpy work in the thread that asks it, where the environment has no number for it. Before numpy is loaded.
 
-    The matrices are small, and several processes work at once: threads of one product wait for one another, spinning,
-    longer than one alone takes for all of it. No result depends on how many there are.
+    The matrices are small and several processes work at once: more threads take up to a sixth more of the processors and
+    are no sooner done (`bench/training.py`). No result depends on how many there are.
     """
     if not any(name in os.environ for name in ALGEBRA):
         os.environ.update(dict.fromkeys(ALGEBRA, "1"))
