@@ -6,7 +6,7 @@ import sys
 
 from freehold.core import late
 
-LIBRARIES = ("numpy", "pyarrow", "jinja2", "babel", "joserfc", "zxcvbn")
+LIBRARIES = ("numpy", "cramjam", "jinja2", "babel", "joserfc", "zxcvbn")
 
 
 def run(code):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
-from freehold.features.data.rules import cells, faults, precision
+from freehold.features.data.rules import cells, columns, faults, precision
 from freehold.features.data.rules import profile as profiles
 from freehold.features.data.rules.reading import distinct, read
 from freehold.features.data.rules.table import Limits
@@ -223,9 +223,9 @@ def test_true_and_false_are_read_alike_in_csv_and_parquet(write, parquet):
 def test_true_and_false_are_not_mixed_with_numbers_also_where_a_batch_ends_between(first, then, said):
     seen = precision.Column("a")
     wrong = faults.Faults("part.csv")
-    cells.micro_units(pa.array(first), seen, wrong, 0)
+    cells.micro_units(columns.text(first), seen, wrong, 0)
     assert not wrong
-    cells.micro_units(pa.array(then), seen, wrong, 2)
+    cells.micro_units(columns.text(then), seen, wrong, 2)
     with pytest.raises(InvalidTable, match=said):
         raise wrong.error()
 

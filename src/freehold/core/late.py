@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["np", "npt", "pa", "pc"]
+__all__ = ["np", "npt"]
 
 
 class Late(ModuleType):
@@ -28,7 +28,5 @@ class Late(ModuleType):
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
-    import pyarrow.compute as pc
 else:
-    np, npt, pa, pc = map(Late, ("numpy", "numpy.typing", "pyarrow", "pyarrow.compute"))
+    np, npt = map(Late, ("numpy", "numpy.typing"))

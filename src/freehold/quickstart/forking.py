@@ -33,7 +33,7 @@ LOADED = {
         "freehold.shell.daemon",
         # what a node loads when it first has to do with keys, callers, tables and training
         *("joserfc.jwe", "zxcvbn", "pyrage", "uvloop", "anyio._backends._asyncio", "encodings.idna"),
-        *("numpy", "pyarrow.compute", "pyarrow.parquet"),
+        *("numpy", "cramjam"),
         *("freehold.features.data.rules.columnar", "freehold.features.data.rules.delimited"),
     ),
 }

@@ -6,8 +6,6 @@ import os
 
 ALGEBRA = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """By which the linear algebra under numpy is told how many to take; it reads them once, when it is loaded."""
-ALLOCATOR = "JE_ARROW_MALLOC_CONF"
-"""By which jemalloc is told whether to tidy up in a thread of its own. It comes with pyarrow, which uses another."""
 
 
 def none_besides() -> None:
@@ -18,4 +16,3 @@ def none_besides() -> None:
     """
     if not any(name in os.environ for name in ALGEBRA):
         os.environ.update(dict.fromkeys(ALGEBRA, "1"))
-    os.environ.setdefault(ALLOCATOR, "background_thread:false")

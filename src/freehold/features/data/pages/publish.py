@@ -14,6 +14,7 @@ from freehold.core.look_alikes import folded
 from freehold.core.texts import said
 from freehold.features.data import chosen_file, drafts, licence, publishing, wire
 from freehold.features.data.drafts import Draft, DraftChanged, DraftPublished, Drafts
+from freehold.features.data.rules import written
 from freehold.features.data.rules.ways import CHOICES, Ways
 from freehold.features.privacy.rules import promises
 from freehold.kernel.surface import Epsilon
@@ -163,8 +164,6 @@ def _odd(draft: Draft) -> list[str]:
     """What its owner should look at, beside how the file is read, which is said apart."""
     if draft.report is None:
         return []
-    from freehold.features.data.rules import written  # noqa: PLC0415 - pyarrow takes 0.2 s to import
-
     taken = draft.report["columns"]
     read = written.told(one for one in draft.profile.understood if one.column in taken)
     return [one for one in draft.report["warnings"] if one not in (*draft.profile.notes, *read)]

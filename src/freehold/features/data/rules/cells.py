@@ -7,141 +7,156 @@ are told apart from other text.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from freehold.core.errors import InvalidTable
 from freehold.core.late import np, npt
 from freehold.core.texts import said
 from freehold.features.data.rules import precision
+from freehold.features.data.rules.columns import Column, shapes
 from freehold.features.data.rules.faults import Faults
 from freehold.features.data.rules.names import MISSING, PLAIN, TRUTHS
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
 _PLAIN_LABELS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
+_IS_NUMBER = re.compile(f"{PLAIN}|^[+-]?(nan|inf|infinity)$", re.ASCII | re.IGNORECASE).match
+"""What is written as nan or inf is told as such later."""
+_IS_MISSING = re.compile(MISSING, re.ASCII).match
 
 
-def micro_units(column: Any, seen: precision.Column, faults: Faults, start: int) -> IntArray:
-    """One Arrow column of one batch in micro-units; `start` is the number of rows before the batch."""
-    ready, text = _readable(column, seen.name, faults, start)
-    values = _numbers(ready, seen.name, faults, start, text=text)
-    _require_one_kind(column, seen, faults, start)
+def micro_units(column: Column, seen: precision.Column, faults: Faults, start: int) -> IntArray:
+    """One column of one batch in micro-units; `start` is the number of rows before the batch."""
+    ready = _readable(column, seen.name, faults, start)
+    words = _is_truths(ready) if isinstance(ready, list) else False
+    if words:
+        values = np.array([cell.strip().lower() == "true" for cell in ready], dtype=np.float64)
+    elif isinstance(ready, list):
+        values = _numbers(ready, seen.name, faults, start)
+    else:
+        assert column.kind.numbers is not None
+        values = column.kind.numbers(ready)
+    _require_one_kind(ready if isinstance(ready, list) else [], seen, faults, start, words=words)
     values, kept = _micro(values, seen.name, faults, start)
     seen.take(values, kept)
     return kept
 
 
-def subjects(column: Any, name: str, faults: Faults, start: int) -> list[bytes]:
+def subjects(column: Column, name: str, faults: Faults, start: int) -> list[bytes]:
     """A digest of 16 bytes of each cell of a column that names what rows are about, by its text."""
-    column = _decoded(column)
-    try:
-        texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    found = column.distinct()
+    if found is None:
         raise InvalidTable(
             said(
                 "{file}: column '{name}' holds {type}, which names nobody",
                 file=faults.file,
                 name=name,
-                type=column.type,
+                type=column.kind.name,
             ),
             hint=said("Use a column of texts or whole numbers."),
             column=name,
-        ) from None
-    blank = pc.fill_null(pc.equal(pc.utf8_length(texts), 0), True)
+        )
+    kinds, codes = found
+    trimmed = [kind.strip() for kind in kinds]
+    blank = np.array([not kind for kind in trimmed], dtype=np.bool_)
     hint = "Fill the cell or drop the row: without it nobody knows whose row it is."
-    faults.add(name, _rows(blank, start), "the cell is missing", hint)
-    return [_subject(name, text) for text in pc.fill_null(texts, "").to_pylist()]
+    faults.add(name, _at(blank[codes], start), "the cell is missing", hint)
+    digests = [_subject(name, kind) for kind in trimmed]
+    return [digests[code] for code in codes.tolist()]
 
 
 def _subject(name: str, text: str) -> bytes:
     return hashlib.blake2b(f"{name}\0{text}".encode(), digest_size=16, person=b"freehold subject").digest()
 
 
-def _numbers(column: Any, name: str, faults: Faults, start: int, *, text: bool) -> npt.NDArray[np.float64]:
-    """One column of one batch as float64; `start` is the number of rows before the batch."""
-    cells = pc.utf8_trim_whitespace(column) if text else column
-    try:
-        cast = pc.cast(cells, pa.float64(), safe=False)
-    except pa.ArrowInvalid:
-        cast = pc.cast(_only_numbers(cells, name, faults, start), pa.float64(), safe=False)
-    values: npt.NDArray[np.float64] = cast.to_numpy(zero_copy_only=False)
-    return values
+def _numbers(cells: list[str], name: str, faults: Faults, start: int) -> npt.NDArray[np.float64]:
+    """Texts as float64; `start` is the number of rows before them."""
+    joined = "".join(cells)
+    # of such texts Python takes those for numbers that are, and no other
+    if joined.isascii() and "_" not in joined:
+        try:
+            return np.fromiter(map(float, cells), np.float64, len(cells))
+        except ValueError:
+            pass
+    return np.fromiter(map(float, _only_numbers(cells, name, faults, start)), np.float64, len(cells))
 
 
-def texts(column: Any, name: str, faults: Faults, start: int) -> list[str]:
+def texts(column: Column, name: str, faults: Faults, start: int) -> list[str]:
     """The cells of one column of one batch, each as the text that it was written as, or that reads back as the same."""
-    column, text = _readable(column, name, faults, start)
-    return [cell.strip() if text else str(cell) for cell in column.to_pylist()]
+    ready = _readable(column, name, faults, start)
+    if not isinstance(ready, list):
+        return [str(cell) for cell in column.kind.cells(ready)]
+    if _is_truths(ready):
+        return [str(int(cell.strip().lower() == "true")) for cell in ready]
+    return [cell.strip() for cell in ready]
 
 
-def _readable(column: Any, name: str, faults: Faults, start: int) -> tuple[Any, bool]:
-    """A column that may hold numbers, without gaps, and whether they are text. Raises InvalidTable."""
-    column = _decoded(column)
-    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    if not (text or numeric or pa.types.is_decimal(column.type) or pa.types.is_boolean(column.type)):
+def _readable(column: Column, name: str, faults: Faults, start: int) -> list[str] | npt.NDArray[Any]:
+    """A column that may hold numbers, without gaps: texts, or numbers as they are kept in it. Raises InvalidTable."""
+    if not column.kind.is_text and column.kind.numbers is None:
         raise InvalidTable(
             said(
                 "{file}: column '{name}' holds {type}, not numbers",
                 file=faults.file,
                 name=name,
-                type=column.type,
+                type=column.kind.name,
             ),
             hint=said("Turn it into a number or drop it."),
             column=name,
         )
-    if column.null_count:
-        faults.add(name, _rows(pc.is_null(column), start), said("the cell is missing"), _FILL)
-        column = pc.fill_null(column, pc.cast(pa.scalar(0), column.type))
-    if text and _is_truths(column):
-        column, text = pc.equal(_lower(column), "true"), False
-    if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
-    return column, text
+    gaps = np.flatnonzero([] if column.missing is None else column.missing)
+    if len(gaps):
+        faults.add(name, (gaps + start).tolist(), said("the cell is missing"), _FILL)
+    if column.kind.is_text:
+        cells = column.cells()
+        for gap in gaps.tolist():
+            cells[gap] = "0"
+        return cells
+    values = np.asarray(column.raw())
+    if len(gaps):
+        values = values.copy()
+        values[gaps] = 0
+    return values.view(np.int8) if values.dtype == np.bool_ else values
 
 
-def _require_one_kind(column: Any, seen: precision.Column, faults: Faults, start: int) -> None:
+def _require_one_kind(
+    cells: list[str], seen: precision.Column, faults: Faults, start: int, *, words: bool
+) -> None:
     """A column of text is all true and false, or all numbers, also from batch to batch. Raises InvalidTable."""
-    column = _decoded(column)
-    is_truths = pa.types.is_string(column.type) and _is_truths(column)
     if seen.truths is None:
-        seen.truths = is_truths
-    if is_truths != seen.truths:
-        other = pc.invert(pc.is_in(_lower(column), pa.array(TRUTHS))) if seen.truths else None
+        seen.truths = words
+    if words != seen.truths:
+        odd = [row for row, cell in enumerate(cells, start) if cell.strip().lower() not in TRUTHS]
         reason = (
             said("the cell is neither true nor false, as those before are")
             if seen.truths
             else said("the cell is not a number")
         )
         hint = said("Write the whole column as numbers, or all of it as true and false.")
-        faults.add(seen.name, [start] if other is None else _rows(other, start), reason, hint)
+        faults.add(seen.name, odd if seen.truths else [start], reason, hint)
 
 
-def _is_truths(column: Any) -> bool:
-    """Whether a column of text is one of true and false, as data frames write those they hold as such in Parquet."""
-    words = pa.array(TRUTHS)
-    return bool(
-        pc.all(pc.is_in(_lower(column[:1]), words)).as_py()
-        and pc.all(pc.is_in(_lower(column), words)).as_py()
-    )
+def _is_truths(cells: list[str]) -> bool:
+    """Whether texts are all of them true and false, as data frames write those they hold as such in Parquet."""
+    return all(cell.strip().lower() in TRUTHS for cell in cells)
 
 
-def _lower(column: Any) -> Any:
-    return pc.utf8_lower(pc.utf8_trim_whitespace(column))
-
-
-def _only_numbers(cells: Any, name: str, faults: Faults, start: int) -> Any:
+def _only_numbers(cells: list[str], name: str, faults: Faults, start: int) -> list[str]:
     """Texts with a zero for each that is no number."""
-    # what is written as nan or inf is told as such later
-    numbers = pc.match_substring_regex(cells, f"(?i){PLAIN}|^[+-]?(nan|inf|infinity)$")
-    missing = pc.and_(pc.match_substring_regex(cells, MISSING), pc.invert(numbers))
-    words = pc.and_not(pc.invert(numbers), missing)
-    faults.add(name, _rows(missing, start), said("the cell is missing"), _FILL)
-    faults.add(name, _rows(words, start), said("the cell is not a number"), _PLAIN_NUMBERS)
-    return pc.if_else(numbers, cells, "0")
+    trimmed = [cell.strip() for cell in cells]
+    alike = shapes(trimmed)
+    if all(map(_IS_NUMBER, alike)):
+        return trimmed
+    missing: list[int] = []
+    words: list[int] = []
+    for row, cell in enumerate(trimmed):
+        if not _IS_NUMBER(cell):
+            trimmed[row] = "0"
+            (missing if _IS_MISSING(cell) else words).append(start + row)
+    faults.add(name, missing, said("the cell is missing"), _FILL)
+    faults.add(name, words, said("the cell is not a number"), _PLAIN_NUMBERS)
+    return trimmed
 
 
 _FILL = said("Fill the cell or drop the row.")
@@ -169,17 +184,9 @@ def _micro(
     return values, scaled
 
 
-def _rows(mask: Any, start: int) -> list[int]:
-    return _at(mask.to_numpy(zero_copy_only=False), start)
-
-
 def _at(mask: npt.NDArray[np.bool_], start: int) -> list[int]:
     found: list[int] = (np.flatnonzero(mask) + start).tolist()
     return found
-
-
-def _decoded(column: Any) -> Any:
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 class Labels:
@@ -191,12 +198,21 @@ class Labels:
         self._met = False
         """Whether the positive value was met in the batches so far."""
 
-    def take(self, column: Any, start: int) -> IntArray:
+    def take(self, column: Column, start: int) -> IntArray:
         """Labels of one batch; `start` is the number of rows before it. Raises `InvalidTable`."""
-        texts = self._texts(column)
-        encoded = texts.dictionary_encode()
-        kinds = [kind.strip() for kind in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        found = column.distinct()
+        if found is None:
+            raise InvalidTable(
+                said(
+                    "{file}: column '{name}' holds {type}, not labels",
+                    file=self.faults.file,
+                    name=self.name,
+                    type=column.kind.name,
+                ),
+                hint=said("Use 0/1, true/false or two words."),
+                column=self.name,
+            )
+        kinds, codes = [kind.strip() for kind in found[0]], found[1]
         known = np.array([self._code(kind) for kind in kinds], dtype=np.int64)
         labels: IntArray = known[codes]
         wrong = labels < 0
@@ -205,26 +221,6 @@ class Labels:
             self._refuse(_at(wrong & missing, start), missing=True)
             self._refuse(_at(wrong & ~missing, start), missing=False)
         return np.maximum(labels, 0)
-
-    def _texts(self, column: Any) -> Any:
-        column = _decoded(column)
-        try:
-            texts = pc.cast(column, pa.string())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise InvalidTable(
-                said(
-                    "{file}: column '{name}' holds {type}, not labels",
-                    file=self.faults.file,
-                    name=self.name,
-                    type=column.type,
-                ),
-                hint=said("Use 0/1, true/false or two words."),
-                column=self.name,
-            ) from None
-        if column.null_count:
-            # as a blank one, which is told as missing
-            texts = pc.fill_null(texts, "")
-        return texts
 
     def _code(self, kind: str) -> int:
         if self.positive is None:

@@ -3,103 +3,105 @@
 from __future__ import annotations
 
 import json
+import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet
+from typing import TYPE_CHECKING, BinaryIO
 
 from freehold.core.causes import SystemExhausted
 from freehold.core.errors import InvalidTable
 from freehold.core.late import np
+from freehold.features.data.parquet import footer, kinds
+from freehold.features.data.parquet.pages import Pages, joined
+from freehold.features.data.parquet.thrift import NotPlain
 from freehold.features.data.rules import chunks, names
+from freehold.features.data.rules.columns import Batch, Column, Kind, nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _BATCH_ROWS, _BATCH_BYTES = 65_536, 32 << 20
 _FIXED_BYTES = 64
 """Of a cell in a column whose cells have one width."""
+_NESTED = Kind("lists or structs")
 
 
 class Columnar:
     """An open Parquet file that makes at most `most_bytes`. Raises InvalidTable where it is none, or makes more.
 
-    Bytes are counted as they are made: what the file says of itself is its author's word. Texts are read as a
-    dictionary and numbers into it, as they are packed; columns of lists, structs and the like are not read at all.
+    Bytes are counted as they are made: what the file says of itself is its author's word. Columns of lists, structs
+    and the like are not read at all, and every cell of them is missing.
     """
 
     def __init__(self, stream: BinaryIO, file: str, most_bytes: int) -> None:
         self._stream, self._called, self._most = stream, file, most_bytes
         self._made = 0
         with self._explained():
-            chunks.require_small_footer(stream)
-            stream.seek(0)
-            self._file = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
-            meta, schema = self._file.metadata, self._file.schema_arrow
-            self.names = names.checked(list(schema.names), file)
-            self.rows = int(meta.num_rows)
-            self._schema = schema
-        said = _said(schema.metadata or {})
+            self._footer = footer.read(stream)
+            self.names = names.checked(self._footer.names, file)
+            self.rows = self._footer.rows
+            lengths = kinds.durations(self._footer.said)
+            leaves = self._footer.leaves
+            self._read = {
+                place: kinds.of(leaf, lengths) for place, leaf in enumerate(leaves) if _is_read(leaf)
+            }
+        said = _said(self._footer.said)
         self.index = tuple(name for name in self.names if name in said or names.is_index(name))
         """Columns that numbered or named the rows of a pandas frame, which are none of its own."""
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Batch]:
         """Its rows. Raises InvalidTable."""
         if not self.rows:
             # then it has no pages either, which would read as damage
             return
         with self._explained():
-            read, texts = self._read()
-            made, row_bytes = chunks.measured(self._stream, self._file.metadata, read, self._most)
-            self._require_made(made)
-            self._stream.seek(0)
-            opened = pyarrow.parquet.ParquetFile(self._stream, pre_buffer=False, read_dictionary=texts)
-            rows = 0
+            total, row_bytes = chunks.measured(self._stream, self._footer, self._read, self._most)
+            self._require_made(total)
             row_bytes = max(row_bytes, 8 * len(self.names))
             most_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // row_bytes))
-            for batch in opened.iter_batches(batch_size=most_rows, columns=read, use_threads=False):
-                batch.validate(full=True)  # a broken file can hold text that is not UTF-8
-                rows += batch.num_rows
-                if rows > self.rows:
-                    raise chunks.NotPlain("it has more rows than it says")
-                whole = [self._column(batch, name) for name in self._schema.names]
-                yield from self._pieces(pa.RecordBatch.from_arrays(whole, list(self.names)))
-            if rows < self.rows:
-                raise chunks.NotPlain("it has fewer rows than it says")
+            for parts in self._parts(most_rows):
+                columns = zip(*(part.columns for part in parts), strict=True)
+                yield from self._pieces(parts[0] if len(parts) == 1 else Batch(list(map(joined, columns))))
 
-    def _read(self) -> tuple[list[str], list[str]]:
-        """Columns that are read, and those of texts among them: each row holds one value, of bounded width or a text."""
-        schema = self._file.schema
-        leaves = [schema.column(i) for i in range(len(schema))]
-        plain = [
-            one
-            for one in leaves
-            if one.name == one.path
-            and one.max_repetition_level == 0
-            and (one.physical_type != "FIXED_LEN_BYTE_ARRAY" or one.length <= _FIXED_BYTES)
-        ]
-        read = [one.path for one in plain]
-        for leaf in leaves:
-            parts = leaf.path.split(".")
-            if leaf.name != leaf.path and {".".join(parts[:n]) for n in range(1, len(parts) + 1)} & set(read):
-                # the reader finds columns by such a path, and would read both
-                raise chunks.NotPlain("a column is called as a part of another")
-        return read, [one.path for one in plain if one.physical_type == "BYTE_ARRAY"]
+    def _parts(self, rows: int) -> Iterator[list[Batch]]:
+        """What makes so many rows, out of one row group after another; of the last there may be fewer."""
+        parts: list[Batch] = []
+        wanted = rows
+        for held, group in self._footer.groups:
+            opened = {
+                place: Pages(self._stream, self._footer.leaves[place], group[place], made, held)
+                for place, made in self._read.items()
+            }
+            left = held
+            while left:
+                taken = min(wanted, left)
+                parts.append(self._batch(opened, taken))
+                wanted, left = wanted - taken, left - taken
+                if not wanted:
+                    yield parts
+                    parts, wanted = [], rows
+        if parts:
+            yield parts
 
-    def _column(self, batch: Any, name: str) -> Any:
-        at = batch.schema.get_field_index(name)
-        return batch.column(at) if at >= 0 else pa.nulls(batch.num_rows, self._schema.field(name).type)
+    def _batch(self, opened: Mapping[int, Pages], rows: int) -> Batch:
+        columns: list[Column] = []
+        last = None
+        for place, leaf in enumerate(self._footer.leaves):
+            if place in opened:
+                columns.append(opened[place].take(rows))
+            elif leaf.path[0] != last:
+                columns.append(nothing(kinds.of(leaf).kind if leaf.is_plain else _NESTED, rows))
+            last = leaf.path[0]
+        return Batch(columns)
 
-    def _pieces(self, batch: Any) -> Iterator[Any]:
+    def _pieces(self, batch: Batch) -> Iterator[Batch]:
         """A batch in pieces that stay small once each row has its own copy of a text. Raises InvalidTable."""
-        sizes = np.zeros(batch.num_rows, dtype=np.int64)
+        sizes = np.zeros(batch.rows, dtype=np.int64)
         for name, column in zip(self.names, batch.columns, strict=True):
-            if not pa.types.is_dictionary(column.type):
+            if not column.kind.is_any_length:
                 continue
-            cells = pc.take(pc.fill_null(pc.binary_length(column.dictionary), 0), column.indices)
-            lengths = pc.fill_null(cells, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+            lengths = np.fromiter(map(len, column.values), np.int64, len(column.values))
+            if column.codes is not None:
+                lengths = lengths[column.codes]
             if lengths.size and int(lengths.max()) > chunks.MOST_CELL_BYTES:
                 raise InvalidTable(
                     f"{self._called}: column '{name}' has a cell of {int(lengths.max()):,} bytes; the limit is {chunks.MOST_CELL_BYTES:,}",
@@ -112,10 +114,11 @@ class Columnar:
         self._made += int(ends[-1]) if ends.size else 0
         self._require_made(self._made)
         start = 0
-        while start < batch.num_rows:
+        while start < batch.rows:
             before = int(ends[start - 1]) if start else 0
             end = max(start + 1, int(np.searchsorted(ends, before + _BATCH_BYTES, side="right")))
-            yield batch.slice(start, end - start)
+            end = min(end, batch.rows)
+            yield Batch([column.cut(start, end) for column in batch.columns])
             start = end
 
     def _require_made(self, made: int) -> None:
@@ -130,7 +133,7 @@ class Columnar:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except chunks.NotPlain as error:
+        except NotPlain as error:
             raise InvalidTable(
                 f"{self._called} cannot be read: {error}",
                 hint="Leave such a column out, or write the file again with pandas or pyarrow.",
@@ -139,7 +142,7 @@ class Columnar:
             raise SystemExhausted(
                 f"there is not enough memory to read {self._called}", hint="Free some memory."
             ) from None
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError, OverflowError, struct.error) as error:
             if isinstance(error, OSError) and error.errno:
                 # the disk's word, not the format's
                 raise
@@ -148,7 +151,12 @@ class Columnar:
             ) from None
 
 
-def _said(metadata: dict[bytes, bytes]) -> set[str]:
+def _is_read(leaf: footer.Leaf) -> bool:
+    """Whether each row holds one value of it, of bounded width or a text."""
+    return leaf.is_plain and (leaf.physical != footer.FIXED or leaf.length <= _FIXED_BYTES)
+
+
+def _said(metadata: Mapping[bytes, bytes]) -> set[str]:
     """Index columns by what pandas wrote into the file; a RangeIndex has no column."""
     try:
         found = json.loads(metadata.get(b"pandas", b"{}"))["index_columns"]

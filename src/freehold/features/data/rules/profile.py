@@ -6,13 +6,15 @@ that a person can choose the label, leave columns out, or mend the file.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from freehold.core.errors import InvalidTable
+from freehold.core.late import np
 from freehold.core.texts import said
-from freehold.features.data.rules import names
+from freehold.features.data.rules import columns, names
 from freehold.features.data.rules.ways import NONE, Ways
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ MOST_SHOWN = 200
 """Characters of a cell; longer ones are no values to choose from."""
 MAX_KINDS = 12
 """More different values than this are a column of many values."""
+_NO_TEXT = "(not text)"
+_IS_MISSING, _IS_PLAIN = (re.compile(form, re.ASCII).fullmatch for form in (names.MISSING, names.PLAIN))
 
 
 @dataclass
@@ -85,54 +89,77 @@ class Profile:
 
 def profile(path: Path, limits: Limits, ways: Ways = NONE) -> Profile:
     """Read the whole file once, in batches. Raises InvalidTable: it cannot be read as a table at all."""
-    from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
+    from freehold.features.data.rules import sources  # noqa: PLC0415 - no node waits for its readers
 
     with sources.opened(path, limits, ways) as source:
         source.check_width(len(source.names) - 1)
-        columns = tuple(Column(name, values={}) for name in source.names)
+        found = tuple(Column(name, values={}) for name in source.names)
         head: list[tuple[str, ...]] = []
         rows = 0
         for batch in source.batches:
-            texts = [_texts(batch.column(i)) for i in range(len(columns))]
-            for column, cells in zip(columns, texts, strict=True):
-                _count(column, cells)
-            first = [cells[: HEAD_ROWS - len(head)].to_pylist() for cells in texts]
-            head += [tuple(str(cell)[:MOST_SHOWN] for cell in row) for row in zip(*first, strict=True)]
-            rows += batch.num_rows
+            first = [_count(column, cells) for column, cells in zip(found, batch.columns, strict=True)]
+            head += [tuple(cell[:MOST_SHOWN] for cell in row) for row in zip(*first, strict=True)]
+            rows += batch.rows
     if rows == 0:
         raise InvalidTable(
             said("{name} has a header but no rows", name=path.name), hint=said("Add at least one data row.")
         )
     understood = tuple(source.understood.values())
-    return Profile(rows, columns, tuple(head), source.size_bytes, source.index, understood, source.notes)
+    return Profile(
+        rows, found, tuple(head[:HEAD_ROWS]), source.size_bytes, source.index, understood, source.notes
+    )
 
 
-def _texts(cells: Any) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+def _count(column: Column, cells: columns.Column) -> list[str]:
+    """Counts the cells of a batch; the first of them, as they are read."""
+    head = list(map(str.strip, _texts(cells.cut(0, HEAD_ROWS))))
+    if cells.kind.is_text:
+        _count_texts(column, list(map(str.strip, cells.cells())))
+    elif cells.kind.numbers is not None:
+        _count_numbers(column, cells)
+    else:
+        _count_texts(column, list(map(str.strip, _texts(cells))))
+    return head
 
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_decode()
-    try:
-        texts = pc.cast(cells, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        texts = pa.array(["(not text)"] * len(cells), pa.string())
-    return pc.utf8_trim_whitespace(pc.fill_null(texts, ""))
+
+def _texts(cells: columns.Column) -> list[str]:
+    found = cells.distinct()
+    if found is None:
+        return [_NO_TEXT] * len(cells)
+    kinds, codes = found
+    return [kinds[code] for code in codes.tolist()]
 
 
-def _count(column: Column, cells: Any) -> None:
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    missing = pc.sum(pc.match_substring_regex(cells, names.MISSING)).as_py() or 0
-    numbers = pc.sum(pc.match_substring_regex(cells, names.PLAIN)).as_py() or 0
+def _count_texts(column: Column, cells: list[str]) -> None:
+    alike = columns.shapes(cells)
+    missing = sum(n for shape, n in alike.items() if _IS_MISSING(shape))
+    numbers = sum(n for shape, n in alike.items() if _IS_PLAIN(shape))
     column.missing += missing
     column.not_numbers += len(cells) - missing - numbers
     if column.values is not None:
-        counted = pc.value_counts(cells)
-        if len(counted) > MAX_KINDS or any(len(one["values"].as_py()) > MOST_SHOWN for one in counted):
-            column.values = None
-            return
-        total = Counter(column.values)
-        for entry in counted:
-            total[entry["values"].as_py()] += entry["counts"].as_py()
-        column.values = dict(total) if len(total) <= MAX_KINDS else None
+        _add(column, Counter(cells))
+
+
+def _count_numbers(column: Column, cells: columns.Column) -> None:
+    """Numbers in a file that holds them as such: each is one, unless it is none at all, or truth."""
+    assert cells.kind.numbers is not None
+    raw = np.asarray(cells.raw())
+    if cells.missing is not None:
+        raw = raw[~cells.missing]
+    values = cells.kind.numbers(raw)
+    column.missing += len(cells) - len(raw) + int(np.isnan(values).sum())
+    column.not_numbers += len(raw) if raw.dtype == np.bool_ else int(np.isinf(values).sum())
+    if column.values is None:
+        return
+    if len(np.unique(raw)) > MAX_KINDS:
+        column.values = None
+    elif (found := cells.distinct()) is not None:
+        kinds, codes = found
+        times = np.bincount(codes, minlength=len(kinds)).tolist()
+        _add(column, Counter(dict(zip(kinds, times, strict=True))))
+
+
+def _add(column: Column, counted: Counter[str]) -> None:
+    total = Counter(column.values) + counted
+    few = len(total) <= MAX_KINDS and all(len(text) <= MOST_SHOWN for text in counted)
+    column.values = dict(total) if few else None

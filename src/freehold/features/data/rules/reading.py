@@ -162,7 +162,7 @@ def _cells(
     ways: Ways = NONE,
 ) -> tuple[tuple[str, ...], Cells, list[str]]:
     """Feature names, what stands in the file, sentences about what was left out or lost. Raises InvalidTable."""
-    from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
+    from freehold.features.data.rules import sources  # noqa: PLC0415 - no node waits for its readers
 
     label, subject = spelled(label), None if subject is None else spelled(subject)
     agreed = None if expected is None else [spelled(name) for name in expected]

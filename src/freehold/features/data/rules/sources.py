@@ -13,7 +13,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from freehold.features.data.rules.columns import Batch
     from freehold.features.data.rules.table import IntArray, Limits
     from freehold.features.data.rules.written import Understood
 
@@ -83,7 +84,7 @@ class Source:
     file: str
     names: tuple[str, ...]
     limits: Limits
-    batches: Iterator[Any]
+    batches: Iterator[Batch]
     size_bytes: int
     """Of the file, as it was opened."""
     index: tuple[str, ...] = ()
@@ -250,7 +251,7 @@ def _textual(
     found = named if named is not None else tuple(str(n + 1) for n in range(len(text.first)))
     understood: dict[str, Understood] = {}
 
-    def batches() -> Iterator[Any]:
+    def batches() -> Iterator[Batch]:
         # all cells of a column tell together how each is written, so the file is read twice
         every = text.batches(header=header)
         understood.update(written.survey(every, found, ways, foreign=text.separator == ";"))
@@ -270,7 +271,7 @@ def _textual(
     )
 
 
-def _late(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+def _late(batches: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
     yield from batches()
 
 
@@ -303,14 +304,14 @@ def collect(
     labels: list[IntArray] = []
     rows = 0
     for batch in source.batches:
-        _check_rows(source, rows + batch.num_rows, len(features))
+        _check_rows(source, rows + batch.rows, len(features))
         source.require_said(features)
-        parts = [micro_units(batch.column(at[one.name]), one, faults, rows) for one in seen]
+        parts = [micro_units(batch.columns[at[one.name]], one, faults, rows) for one in seen]
         blocks.append(np.stack(parts, axis=1))
-        labels.append(reader.take(batch.column(at[label]), rows))
+        labels.append(reader.take(batch.columns[at[label]], rows))
         if subject is not None:
-            people += subjects(batch.column(at[subject]), subject, faults, rows)
-        rows += batch.num_rows
+            people += subjects(batch.columns[at[subject]], subject, faults, rows)
+        rows += batch.rows
     if rows == 0:
         raise InvalidTable(
             said("{file} has a header but no rows", file=source.file), hint=said("Add at least one data row.")

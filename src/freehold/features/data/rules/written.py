@@ -8,12 +8,13 @@ Dates become days since 1 January 1970. Cells that are missing say nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from freehold.core.late import pa, pc
 from freehold.core.texts import said
+from freehold.features.data.rules.columns import Batch, shapes, text
 from freehold.features.data.rules.names import MISSING, PLAIN, listed
 from freehold.features.data.rules.ways import Ways
 
@@ -44,19 +45,41 @@ def _numbers(decimal: str, thousands: str) -> str:
     marks = (thousands, _SPACE, _APOSTROPHE)
     # a group of thousands begins with no zero, so 0,500 is one half and nothing else
     grouped = "|".join(f"[1-9][0-9]{{0,2}}({mark}[0-9]{{3}})+" for mark in marks)
-    return f"^[+-]?((({grouped}|[0-9]+)({decimal}[0-9]*)?)|({decimal}[0-9]+)){_EXPONENT}$"
+    return f"[+-]?((({grouped}|[0-9]+)({decimal}[0-9]*)?)|({decimal}[0-9]+)){_EXPONENT}"
 
 
-_FORMS: dict[str, str] = {
-    "point": _numbers(r"\.", ","),
-    "comma": _numbers(",", r"\."),
-    "marked": "[.,]",
-    "year": rf"^[0-9]{{4}}{_DATE_MARKS}(0?[1-9]|1[0-2]){_DATE_MARKS}(0?[1-9]|[12][0-9]|3[01])( 00:00:00)?$",
-    "day": rf"^(0?[1-9]|[12][0-9]|3[01]){_DATE_MARKS}(0?[1-9]|1[0-2]){_DATE_MARKS}[0-9]{{4}}$",
+_Match = Callable[[str], re.Match[str] | None]
+
+
+def _form(text: str) -> _Match:
+    return re.compile(text, re.ASCII).fullmatch
+
+
+_FORMS: Mapping[str, _Match] = {
+    "point": _form(_numbers(r"\.", ",")),
+    "comma": _form(_numbers(",", r"\.")),
+    "marked": re.compile("[.,]").search,
+    "year": _form(
+        rf"[0-9]{{4}}{_DATE_MARKS}(0?[1-9]|1[0-2]){_DATE_MARKS}(0?[1-9]|[12][0-9]|3[01])( 00:00:00)?"
+    ),
+    "day": _form(rf"(0?[1-9]|[12][0-9]|3[01]){_DATE_MARKS}(0?[1-9]|1[0-2]){_DATE_MARKS}[0-9]{{4}}"),
     # with points, the day comes first wherever dates are written so
-    "month": r"^(0?[1-9]|1[0-2])[/-](0?[1-9]|[12][0-9]|3[01])[/-][0-9]{4}$",
+    "month": _form(r"(0?[1-9]|1[0-2])[/-](0?[1-9]|[12][0-9]|3[01])[/-][0-9]{4}"),
 }
-_ORDERS = {"year": r"\1-\2-\3", "day": r"\3-\2-\1", "month": r"\3-\1-\2"}
+_IS_MISSING, _IS_PLAIN, _IS_WHOLE = _form(MISSING), _form(PLAIN), _form("[+-]?[0-9]+")
+_ORDERS = {"year": (0, 1, 2), "day": (2, 1, 0), "month": (2, 0, 1)}
+"""Where year, month and day stand."""
+_MIDNIGHT, _ITS_SHAPE = " 00:00:00", " 11:11:11"
+_NO_DIGIT_LESS = str.maketrans("1", "0")
+
+
+def _of_shape(form: str, shape: str) -> bool | None:
+    """Whether cells whose digits are all a 1 in `shape` are of a form: all, none, or (None) some of them."""
+    matches = _FORMS[form]
+    if not matches(shape.replace(_ITS_SHAPE, _MIDNIGHT)):
+        # no form refuses a 1 where it takes another digit
+        return False
+    return True if matches(shape.translate(_NO_DIGIT_LESS)) else None
 
 
 @dataclass
@@ -70,18 +93,20 @@ class Seen:
     example: str = ""
     """The first cell that is no plain number, or has a mark in it."""
 
-    def take(self, cells: Any) -> None:
+    def take(self, cells: list[str]) -> None:
         """Another batch of trimmed texts."""
-        kept = pc.drop_null(cells.filter(pc.invert(pc.match_substring_regex(cells, MISSING))))
-        self.filled += len(kept)
-        self.plain += _matching(kept, PLAIN)
-        for name, form in _FORMS.items():
+        alike = shapes(cells)
+        for shape in [one for one in alike if _IS_MISSING(one)]:
+            del alike[shape]
+        kept = alike.total()
+        self.filled += kept
+        self.plain += sum(n for shape, n in alike.items() if _IS_PLAIN(shape))
+        for form in _FORMS:
             # a form that failed one cell is not the column's
-            if name == "marked" or self.forms[name] + len(kept) == self.filled:
-                self.forms[name] += _matching(kept, form)
-        if not self.example and len(kept):
-            odd = kept.filter(pc.invert(pc.match_substring_regex(kept, "^[+-]?[0-9]+$")))
-            self.example = odd[0].as_py()[:_SHOWN] if len(odd) else ""
+            if form == "marked" or self.forms[form] + kept == self.filled:
+                self.forms[form] += _matching(cells, alike, form)
+        if not self.example and not all(map(_IS_WHOLE, alike)):
+            self.example = next(one for one in cells if not _IS_MISSING(one) and not _IS_WHOLE(one))[:_SHOWN]
 
     def fits(self, form: str) -> bool:
         """Whether every cell can be read so."""
@@ -116,8 +141,12 @@ class Seen:
         return "day" if day else "month" if month else None
 
 
-def _matching(cells: Any, form: str) -> int:
-    return int(pc.sum(pc.match_substring_regex(cells, form)).as_py() or 0)
+def _matching(cells: list[str], alike: Mapping[str, int], form: str) -> int:
+    known = {shape: _of_shape(form, shape) for shape in alike}
+    if None not in known.values():
+        return sum(n for shape, n in alike.items() if known[shape])
+    # it takes some of a shape by their digits, so that each is looked at
+    return sum(True for cell in cells if _FORMS[form](cell) and not _IS_MISSING(cell))
 
 
 @dataclass(frozen=True)
@@ -160,77 +189,62 @@ def told(understood: Iterable[Understood]) -> list[str]:
     ]
 
 
-def trimmed(column: Any) -> Any:
-    """The texts of a column of one batch; None where it holds none."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    return pc.utf8_trim_whitespace(column) if is_text else None
-
-
 def survey(
-    batches: Iterable[Any], names: tuple[str, ...], ways: Ways, *, foreign: bool
+    batches: Iterable[Batch], names: tuple[str, ...], ways: Ways, *, foreign: bool
 ) -> dict[str, Understood]:
-    """Look at every cell; what is to be read in another way than it stands, by column."""
+    """Look at every cell of a file of texts; what is to be read in another way than it stands, by column."""
     seen = [Seen() for _ in names]
     for batch in batches:
         for one, column in zip(seen, batch.columns, strict=True):
-            if (cells := trimmed(column)) is not None:
-                one.take(cells)
+            one.take(list(map(str.strip, column.cells())))
     foreign = foreign or any(one.is_comma for one in seen)
     found = {}
     for name, one in zip(names, seen, strict=True):
         if way := one.way(ways, foreign=foreign):
-            read = pc.cast(reader(way)(pa.array([one.example])), pa.string())[0].as_py() or ""
             asked = way in ("which decimal", "which date")
-            found[name] = Understood(name, way, one.example, "" if asked else read)
+            found[name] = Understood(name, way, one.example, "" if asked else reader(way)(one.example))
     return {name: one for name, one in found.items() if one.is_asked or one.read}
 
 
-def plainly(batches: Iterable[Any], ways: dict[int, Way]) -> Iterator[Any]:
+def plainly(batches: Iterable[Batch], ways: dict[int, Way]) -> Iterator[Batch]:
     """Batches with the columns at these places rewritten as plain numbers."""
     readers = {at: reader(way) for at, way in ways.items()}
     for batch in batches:
-        columns = [
-            readers[at](column) if at in readers else column for at, column in enumerate(batch.columns)
-        ]
-        yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+        yield Batch(
+            [
+                text([readers[at](cell) for cell in column.cells()]) if at in readers else column
+                for at, column in enumerate(batch.columns)
+            ]
+        )
 
 
-def reader(way: Way) -> Callable[[Any], Any]:
-    """What rewrites texts of one way as plain numbers; what it cannot read stays as it is."""
+def reader(way: Way) -> Callable[[str], str]:
+    """What rewrites a text of one way as a plain number; what it cannot read stays as it is."""
     if way in ("which decimal", "which date"):
-        return lambda cells: cells
+        return str
     if way in _ORDERS:
-        return lambda cells: _days(cells, way)
+        return lambda cell: _days(cell.strip(), way)
     own, thousands = (",", r"\.") if way == "comma" else (r"\.", ",")
-    form, marks = _numbers(own, thousands), f"{thousands}|{_SPACE}|{_APOSTROPHE}"
+    is_one = _form(_numbers(own, thousands))
+    marks = re.compile(f"{thousands}|{_SPACE}|{_APOSTROPHE}")
 
-    def read(column: Any) -> Any:
-        cells = pc.utf8_trim_whitespace(column)
-        made = pc.replace_substring_regex(cells, marks, "")
-        made = pc.replace_substring(made, ",", ".") if way == "comma" else made
-        return pc.if_else(pc.match_substring_regex(cells, form), made, cells)
+    def read(cell: str) -> str:
+        cell = cell.strip()
+        if not is_one(cell):
+            return cell
+        made = marks.sub("", cell)
+        return made.replace(",", ".") if way == "comma" else made
 
     return read
 
 
-def _days(column: Any, way: str) -> Any:
-    """Dates as days since 1 January 1970; what is no day of the calendar stays as it is."""
-    cells = pc.utf8_trim_whitespace(column)
-    fits = pc.match_substring_regex(cells, _FORMS[way])
-    text = pc.replace_substring(cells, " 00:00:00", "")
-    parts = rf"^([0-9]+){_DATE_MARKS}([0-9]+){_DATE_MARKS}([0-9]+)$"
-    ordered = pc.replace_substring_regex(text, parts, _ORDERS[way])
-    for place in (r"-([0-9])-", r"-([0-9])$"):
-        ordered = pc.replace_substring_regex(ordered, place, place.replace("([0-9])", r"0\1").rstrip("$"))
-    kinds = pc.dictionary_encode(pc.if_else(fits, ordered, pa.scalar(None, pa.string())))
-    days = pa.array([_day(one) for one in kinds.dictionary.to_pylist()], pa.string())
-    return pc.fill_null(pc.take(days, kinds.indices), cells) if len(cells) else cells
-
-
-def _day(text: str) -> str | None:
+def _days(cell: str, way: str) -> str:
+    """A date as days since 1 January 1970; what is no day of the calendar stays as it is."""
+    if not _FORMS[way](cell):
+        return cell
+    parts = re.split(_DATE_MARKS, cell.removesuffix(_MIDNIGHT))
+    year, month, day = (int(parts[at]) for at in _ORDERS[way])
     try:
-        return str((dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days)
+        return str((dt.date(year, month, day) - dt.date(1970, 1, 1)).days)
     except ValueError:
-        return None
+        return cell

@@ -192,7 +192,7 @@ def _named(rows: list[Any], columns: list[Any]) -> list[dict[str, Any]]:
 
 
 def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | None, ways: Ways) -> Rows:
-    # pyarrow takes 0.2 s to import
+    # most rows come as JSON, and nobody who sends them waits for the readers of tables
     from freehold.features.data.rules import cells, faults, sources, written  # noqa: PLC0415
     from freehold.features.data.rules.table import Limits  # noqa: PLC0415
 
@@ -218,10 +218,10 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
         rows = 0
         for batch in source.batches:
             source.require_said(source.names[at[one]] for one in wanted)
-            texts = [cells.texts(batch.column(at[one]), one, wrong, rows) for one in wanted]
+            texts = [cells.texts(batch.columns[at[one]], one, wrong, rows) for one in wanted]
             for number, row in enumerate(zip(*texts, strict=True), start=rows):
                 found.append([_kept(cell, one, number, wrong) for cell, one in zip(row, wanted, strict=True)])
-            rows += batch.num_rows
+            rows += batch.rows
         read_as = written.told(
             one for one in source.understood.values() if source.names.index(one.column) in at.values()
         )
