@@ -34,7 +34,7 @@ from freehold.features.gateway.served import (
 )
 from freehold.features.models.kept import require_weights
 from freehold.features.models.releasing import SALE, pool_of
-from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
+from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts, FactsStale
 from freehold.features.payments.kept import keep_voucher
 from freehold.features.payments.rules.channel import require_next, require_open
 from freehold.features.payments.rules.errors import (
@@ -108,9 +108,15 @@ class Gateway:
 
     async def answer(self, body: bytes, header: str | None) -> bytes:
         """As `predict`, for an event loop: together with the calls of others where it need not wait."""
-        if header is not None and len(body) <= SMALL_BODY_BYTES:
+        if header is not None and len(body) <= SMALL_BODY_BYTES and self._facts.is_told:
+            act = functools.partial(self.predict, body, header)
             with suppress(MustWait):
-                return cast("bytes", await self._together.do(functools.partial(self.predict, body, header)))
+                try:
+                    return cast("bytes", await self._together.do(act))
+                except FactsStale:
+                    # there was a block: what all calls of late want to know of it is read at once
+                    await run_in_threadpool(self._facts.renew)
+                    return cast("bytes", await self._together.do(act))
         return await run_in_threadpool(self.predict, body, header)
 
     def predict(self, body: bytes, header: str | None) -> bytes:
