@@ -8,6 +8,7 @@ time, with others' turns between: thousands of empty frames fit into one read. N
 from __future__ import annotations
 
 import socket
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _SLICE_BYTES = 1024
 """Parsed in one step of the loop: some 170 empty frames, which take about a millisecond. An answer to somebody else takes
 several steps, so four times as much made others wait many times as long; large messages are parsed as fast."""
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""Closing sends a reset at once (socket(7))."""
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
@@ -38,6 +41,9 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Go on in the scope of the connection."""
         super().connection_made(transport)
+        with suppress(OSError, AttributeError):
+            # others (BBR) send what is written some time later, to pace it
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
         self.app_state = {**self.app_state, "write": self.write_now}
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -108,20 +114,23 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     # -- what goes
 
-    def write_now(self, text: str) -> None:
-        """Hand a message to the kernel at once, whole; where it does not fit, or nothing goes any more, end the connection.
+    def write_now(self, text: str) -> bool:
+        """Hand a message to the kernel at once, whole; where it has no room, or nothing goes any more, end the connection.
 
-        Its other side has the message or the end before it is sent anything else.
+        False where it is ended, which the kernel hears in the next step of the loop.
         """
         if not (self.close_sent or self.transport.is_closing()):
             self.conn.send_text(text.encode())
             self.transport.write(b"".join(self.conn.data_to_send()))
             if not self.transport.get_write_buffer_size():
-                return
-        # `abort` alone comes a step of the loop later
+                return True
+        # what is unsent would go first otherwise, for as long as the other side does not read
         with suppress(OSError):
-            self.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            self.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
+            )
         self.transport.abort()
+        return False
 
     def pause_writing(self) -> None:
         """The other side does not read."""

@@ -35,8 +35,11 @@ class Heads:
         self._held_up: list[tuple[int, asyncio.Future[None]]] = []
         self.watchers: set[Callable[[], None]] = set()
         """Called after each change, in the loop."""
-        self.first: set[Callable[[str], None]] = set()
-        """Called before those with the head as JSON, and before any answer that shows the change leaves: writes it."""
+        self.first: set[Callable[[str], bool]] = set()
+        """Called before those, and before any answer that shows the change leaves, with the head as JSON: writes it.
+
+        False where the connection is ended instead.
+        """
         ledger.watchers.add(self._changed)
 
     def present(self) -> str:
@@ -66,10 +69,18 @@ class Heads:
             self._loop.call_soon_threadsafe(self._tell, number, head)
 
     def _tell(self, number: int, head: Header) -> None:
+        are_there = True
         if self.first:
             text = _text(head)
             for write in tuple(self.first):
-                write(text)
+                are_there = write(text) and are_there
+        if are_there or self._loop is None:
+            self._let_go(number)
+        else:
+            # behind the steps in which connections end
+            self._loop.call_soon(self._let_go, number)
+
+    def _let_go(self, number: int) -> None:
         self._told = number
         held_up, self._held_up = self._held_up, []
         for begun, told in held_up:

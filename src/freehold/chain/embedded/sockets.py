@@ -42,7 +42,7 @@ class Connection:
     def __init__(self, socket: WebSocket, heads: Heads, methods: Methods, caller: Caller) -> None:
         self._socket = socket
         self._heads = heads
-        self._write: Callable[[str], None] = socket.scope["state"]["write"]
+        self._write: Callable[[str], bool] = socket.scope["state"]["write"]
         self._methods = methods
         self._logs = methods.logs
         self._caller, self._listener = caller, caller.beside()
@@ -113,11 +113,10 @@ class Connection:
             self._heads.first.add(self._write_head)
             self._write_head(self._heads.present(), begun)
 
-    def _write_head(self, head: str, subscriptions: list[str] | None = None) -> None:
+    def _write_head(self, head: str, subscriptions: list[str] | None = None) -> bool:
         """Have the kernel hold a head for the client, once for each of its subscriptions to heads."""
-        for identifier in self._active if subscriptions is None else subscriptions:
-            if identifier in self._of_heads:
-                self._write(_MESSAGE % (json.dumps(identifier), head))
+        named = self._active if subscriptions is None else subscriptions
+        return all(self._write(_MESSAGE % (json.dumps(one), head)) for one in named if one in self._of_heads)
 
     def _come_first(self) -> str:
         """Whom this node sees at the other end: a client that is somebody else knows that something stands between."""
