@@ -7,6 +7,7 @@ time, with others' turns between: thousands of empty frames fit into one read. N
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
 from contextlib import suppress
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _SLICE_BYTES = 1024
 """Parsed in one step of the loop: some 170 empty frames, which take about a millisecond. An answer to somebody else takes
 several steps, so four times as much made others wait many times as long; large messages are parsed as fast."""
+_UNSENT = 0x894B
+"""SIOCOUTQNSD (linux/sockios.h): bytes that were written and not sent yet."""
 _NO_LINGER = struct.pack("ii", 1, 0)
 """Closing sends a reset at once (socket(7))."""
 
@@ -44,7 +47,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         with suppress(OSError, AttributeError):
             # others (BBR) send what is written some time later, to pace it
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
-        self.app_state = {**self.app_state, "write": self.write_now}
+        self.app_state = {**self.app_state, "socket": self}
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
@@ -114,23 +117,41 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     # -- what goes
 
-    def write_now(self, text: str) -> bool:
-        """Hand a message to the kernel at once, whole; where it has no room, or nothing goes any more, end the connection.
+    def write_now(self, text: str) -> None:
+        """Hand a message to the kernel at once; where it has no room, end the connection."""
+        if self.close_sent or self.transport.is_closing():
+            self.end_now()
+            return
+        self.conn.send_text(text.encode())
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.transport.get_write_buffer_size():
+            self.end_now()
 
-        False where it is ended, which the kernel hears in the next step of the loop.
-        """
-        if not (self.close_sent or self.transport.is_closing()):
-            self.conn.send_text(text.encode())
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            if not self.transport.get_write_buffer_size():
-                return True
+    def end_now(self) -> None:
+        """Have the other side hear of the end in the next step of the loop, whatever it has not read."""
         # what is unsent would go first otherwise, for as long as the other side does not read
         with suppress(OSError):
             self.transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
             )
         self.transport.abort()
-        return False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what was written is in the other side's buffer, or the end has come.
+
+        The kernel may keep what was written for a while: while much is not acknowledged, or there is no room.
+        """
+        if self.disconnected:
+            return True
+        if self.transport.is_closing():
+            return False
+        try:
+            unsent = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), _UNSENT, bytes(4))
+        except OSError:
+            # not Linux: what the kernel has taken is as good as it can be known
+            return True
+        return unsent == bytes(4)
 
     def pause_writing(self) -> None:
         """The other side does not read."""

@@ -9,13 +9,19 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, limited
+from freehold.chain.embedded.budget import (
+    MOMENT_SECONDS,
+    REQUEST_SECONDS,
+    TRANSACTION_SECONDS,
+    OutOfTime,
+    limited,
+)
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, LIMIT, PARSE, Fault
 from freehold.chain.embedded.methods import SENDS, Methods
 from freehold.chain.embedded.store import StateMissing
 from freehold.chain.embedded.transactions import Ticket
 from freehold.chain.embedded.turns import Caller
-from freehold.chain.embedded.wire import read_data
+from freehold.chain.embedded.wire import Written, read_data
 from freehold.core.canonical import InvalidJson, require_bounded
 
 if TYPE_CHECKING:
@@ -86,6 +92,21 @@ class Dispatcher:
             isinstance(one, dict) and isinstance(one.get("method"), str) and self.methods.waits(one["method"])
             for one in (request if isinstance(request, list) else (request,))
         )
+
+    def at_once(self, request: Any, caller: Caller, local: Local | None = None) -> list[bytes] | None:
+        """The answer to a request that takes no more than a moment, as `answer`; None where it takes, or waits, longer.
+
+        For the event loop: most requests take less than to hand them to a thread, and back.
+        """
+        if not (
+            isinstance(request, dict) and caller.is_quick and self.methods.is_brief(request.get("method"))
+        ):
+            return None
+        try:
+            answer, _ = self._one(request, None, caller, local, MOMENT_SECONDS, may_wait=False)
+        except OutOfTime:
+            return None
+        return [answer] if answer else []
 
     def answer(self, request: Any, caller: Caller, local: Local | None = None) -> list[bytes]:
         """The JSON answer, in pieces, to a single request or a batch, as `read`; empty when nothing wants one.
@@ -160,21 +181,31 @@ class Dispatcher:
         caller: Caller,
         local: Local | None,
         seconds: float,
+        *,
+        may_wait: bool = True,
     ) -> tuple[bytes, float]:
-        """The answer to one request within `seconds`, and what is left of them."""
+        """The answer to one request within `seconds`, and what is left of them.
+
+        Raises `OutOfTime` where it may not wait.
+        """
         identifier = request.get("id") if isinstance(request, dict) else None
         if not _is_identifier(identifier):
             identifier = None
 
         def told(result: Any) -> bytes:
-            answer = _encode({"jsonrpc": "2.0", "id": identifier, "result": result})
+            shown = result if isinstance(result, Written) else _json(result)
+            answer = f'{{"jsonrpc":"2.0","id":{_json(identifier)},"result":{shown}}}'.encode()
             if not caller.hold(len(answer)):
                 raise Fault(LIMIT, "too much in memory at once; try again")
             return answer
 
-        with limited(seconds) as budget:
+        with limited(seconds, may_wait=may_wait) as budget:
             try:
                 answer = self._result(request, offered, caller, local, told)
+            except OutOfTime as fault:
+                if not may_wait:
+                    raise
+                answer = _encode(_failure(identifier, fault))
             except Exception as error:  # noqa: BLE001 - `_fault` logs what nobody foresaw
                 answer = _encode(_failure(identifier, _fault(error)))
             # a transaction's time is that of its block, which may hold those of others
@@ -239,4 +270,7 @@ def _failure(identifier: Any, fault: Fault) -> dict[str, Any]:
 
 
 def _encode(answer: Any) -> bytes:
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return _json(answer).encode()
+
+
+_json = json.JSONEncoder(separators=(",", ":")).encode

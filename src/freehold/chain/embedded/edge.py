@@ -225,6 +225,9 @@ class Application:
             if len(body) <= _BRIEF_BYTES
             else await self._threads.run(self._dispatcher.read, body, caller)
         )
+        told = self._dispatcher.at_once(request, caller, local)
+        if told is not None:
+            return told
         caller.is_long = self._dispatcher.is_long(request)
         own = headers.get(b"origin", b"") if caller.is_long else b""
         if own and self._waiting[own] >= _MOST_OF_ONE:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from freehold.chain.embedded.wire import show_header
 
@@ -21,6 +22,24 @@ if TYPE_CHECKING:
 
     from freehold.chain.embedded.ledger import Ledger
     from freehold.chain.header import Header
+
+PATIENCE_SECONDS = 0.2
+"""How long answers wait for a subscriber to have room, or to acknowledge, which the kernel puts off by 40 ms."""
+_LOOK_SECONDS = 0.001
+
+
+class Subscriber(Protocol):
+    """A connection that hears of heads first."""
+
+    def write_head(self, head: str) -> None:
+        """Hand a head, as JSON, to the kernel."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its other side has what was written, or the end."""
+
+    def end_now(self) -> None:
+        """Cut it."""
 
 
 class Heads:
@@ -35,11 +54,8 @@ class Heads:
         self._held_up: list[tuple[int, asyncio.Future[None]]] = []
         self.watchers: set[Callable[[], None]] = set()
         """Called after each change, in the loop."""
-        self.first: set[Callable[[str], bool]] = set()
-        """Called before those, and before any answer that shows the change leaves, with the head as JSON: writes it.
-
-        False where the connection is ended instead.
-        """
+        self.first: set[Subscriber] = set()
+        """Written to before those, and before any answer that shows the change leaves."""
         ledger.watchers.add(self._changed)
 
     def present(self) -> str:
@@ -69,22 +85,29 @@ class Heads:
             self._loop.call_soon_threadsafe(self._tell, number, head)
 
     def _tell(self, number: int, head: Header) -> None:
-        are_there = True
         if self.first:
             text = _text(head)
-            for write in tuple(self.first):
-                are_there = write(text) and are_there
-        if are_there or self._loop is None:
+            for one in tuple(self.first):
+                one.write_head(text)
+        self._settle(number, time.monotonic() + PATIENCE_SECONDS)
+
+    def _settle(self, number: int, until: float) -> None:
+        """Let answers go once all have what was written to them; who has not by then is ended."""
+        behind = [one for one in self.first if not one.is_told]
+        if not behind or self._loop is None:
             self._let_go(number)
-        else:
-            # behind the steps in which connections end
-            self._loop.call_soon(self._let_go, number)
+            return
+        if time.monotonic() > until:
+            for one in behind:
+                one.end_now()
+        self._loop.call_later(_LOOK_SECONDS, self._settle, number, until)
 
     def _let_go(self, number: int) -> None:
-        self._told = number
+        # a later change may be told before: then this one was with it, as what is written keeps its order
+        self._told = max(self._told, number)
         held_up, self._held_up = self._held_up, []
         for begun, told in held_up:
-            if begun > number:
+            if begun > self._told:
                 self._held_up.append((begun, told))
             elif not told.done():
                 told.set_result(None)

@@ -6,18 +6,21 @@ again over the blocks since. Subscriptions are filters that the server polls for
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freehold.chain.embedded import genesis
-from freehold.chain.embedded.budget import checked
+from freehold.chain.embedded.budget import OutOfTime, checked, current
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
 from freehold.chain.embedded.history import SELECT_TRANSACTION, placed
 from freehold.chain.embedded.wire import (
     LONG,
     MethodGroup,
+    Written,
     method,
     read_block,
     read_data,
@@ -26,11 +29,11 @@ from freehold.chain.embedded.wire import (
     read_quantity,
     show,
     show_header,
-    show_log,
+    write_log,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from freehold.chain.embedded.ledger import Ledger
 
@@ -85,7 +88,7 @@ class LogMethods(MethodGroup):
         ledger.rewind_watchers.add(self._rewind)
 
     @method("eth_getLogs", LONG)
-    def _get_logs(self, wanted: Any) -> list[dict[str, Any]]:
+    def _get_logs(self, wanted: Any) -> Written:
         wanted = read_filter(wanted)
         if "blockHash" in wanted:
             if "fromBlock" in wanted or "toBlock" in wanted:
@@ -100,7 +103,7 @@ class LogMethods(MethodGroup):
         logs, left_out = self._logs(wanted, first, last)
         if left_out is not None:
             raise left_out.fault
-        return logs
+        return Written(f"[{','.join(logs)}]")
 
     @method("eth_newFilter")
     def _new_filter(self, wanted: Any) -> str:
@@ -122,18 +125,18 @@ class LogMethods(MethodGroup):
             return self._filters.pop(number, None) is not None
 
     @method("eth_getFilterLogs", LONG)
-    def _get_filter_logs(self, identifier: Any) -> list[dict[str, Any]]:
+    def _get_filter_logs(self, identifier: Any) -> Written:
         found = self._filter(identifier)
         if found.kind != "logs":
             raise Fault(REFUSED, "filter not found")
-        logs: list[dict[str, Any]] = self._get_logs(found.wanted)
+        logs: Written = self._get_logs(found.wanted)
         return logs
 
     @method("eth_getFilterChanges", LONG)
     def changes(self, identifier: Any) -> list[Any]:
         """What happened since the last time this filter was asked."""
         found = self._filter(identifier)
-        with found.turn:
+        with _taken(found.turn):
             with self._lock:
                 first, rewinds = found.following, found.rewinds
             head = self._ledger.head.block_number
@@ -182,9 +185,10 @@ class LogMethods(MethodGroup):
             low, high = (
                 self._bound(wanted.get(name), end) for name, end in (("fromBlock", 0), ("toBlock", last))
             )
-            return (
-                ([], None) if "blockHash" in wanted else self._logs(wanted, max(first, low), min(last, high))
-            )
+            if "blockHash" in wanted:
+                return [], None
+            logs, left_out = self._logs(wanted, max(first, low), min(last, high))
+            return [json.loads(one) for one in checked(logs)], left_out
         if found.kind == "newHeads":
             return [show_header(self._numbered(number)) for number in checked(range(first, last + 1))], None
         if found.kind == "wholeTransactions":
@@ -219,10 +223,8 @@ class LogMethods(MethodGroup):
             return min(named, 2**62)
         return self._ledger.head.block_number if latest is None else latest
 
-    def _logs(
-        self, wanted: dict[str, Any], first: int, last: int
-    ) -> tuple[list[dict[str, Any]], LeftOut | None]:
-        """Logs of as many of the blocks as one answer holds, and those that it does not."""
+    def _logs(self, wanted: dict[str, Any], first: int, last: int) -> tuple[list[str], LeftOut | None]:
+        """The JSON of logs of as many of the blocks as one answer holds, and those that it does not."""
         if first > last:
             return [], None
         clauses, parameters = _conditions(wanted)
@@ -233,7 +235,17 @@ class LogMethods(MethodGroup):
         )
         rows, left_out = _whole_blocks(found, lambda row: row[0], lambda row: len(row[9]))
         times = {number: self._numbered(number).timestamp for number in checked({row[0] for row in rows})}
-        return [show_log(row[:10], row[10], times[row[0]]) for row in checked(rows)], left_out
+        return [write_log(row[:10], row[10], times[row[0]]) for row in checked(rows)], left_out
+
+
+@contextmanager
+def _taken(lock: threading.Lock) -> Iterator[None]:
+    if not lock.acquire(blocking=current().may_wait):
+        raise OutOfTime
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _fresh(taken: Container[int]) -> int:

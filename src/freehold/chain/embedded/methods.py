@@ -227,6 +227,10 @@ class Methods:
         """Whether a method may compute, or wait, for long."""
         return self.turn(name) != BRIEF
 
+    def is_brief(self, name: Any) -> bool:
+        """Whether a method waits for nothing but its turn, and changes nothing before its end."""
+        return isinstance(name, str) and name not in SENDS and self.turn(name) in (BRIEF, LONG)
+
     def turn(self, name: str) -> str:
         """What kind of place a method takes."""
         return getattr(self._table.get(name), "turn", BRIEF)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
+    from freehold.chain.embedded.bounded_socket import BoundedSocket
     from freehold.chain.embedded.heads import Heads
     from freehold.chain.embedded.methods import Methods
     from freehold.chain.embedded.turns import Caller
@@ -42,7 +43,7 @@ class Connection:
     def __init__(self, socket: WebSocket, heads: Heads, methods: Methods, caller: Caller) -> None:
         self._socket = socket
         self._heads = heads
-        self._write: Callable[[str], bool] = socket.scope["state"]["write"]
+        self._carrier: BoundedSocket = socket.scope["state"]["socket"]
         self._methods = methods
         self._logs = methods.logs
         self._caller, self._listener = caller, caller.beside()
@@ -84,7 +85,7 @@ class Connection:
             pass
         finally:
             self._heads.watchers.discard(self._news.set)
-            self._heads.first.discard(self._write_head)
+            self._heads.first.discard(self)
             notifying.cancel()
             self._listener.release()
             for identifier in self._active + self._fresh:
@@ -101,7 +102,7 @@ class Connection:
     @property
     def _is_changed(self) -> bool:
         """Whether the answer that has just left says what is to be heard from now on."""
-        return bool(self._fresh) or (self._is_first and self._write_head not in self._heads.first)
+        return bool(self._fresh) or (self._is_first and self not in self._heads.first)
 
     def _activate(self) -> None:
         """Let what the client now knows by name speak: where heads come first, by the present one."""
@@ -109,14 +110,24 @@ class Connection:
         self._active += fresh
         self._news.set()
         if self._is_first:
-            begun = fresh if self._write_head in self._heads.first else self._active
-            self._heads.first.add(self._write_head)
-            self._write_head(self._heads.present(), begun)
+            begun = fresh if self in self._heads.first else self._active
+            self._heads.first.add(self)
+            self.write_head(self._heads.present(), begun)
 
-    def _write_head(self, head: str, subscriptions: list[str] | None = None) -> bool:
-        """Have the kernel hold a head for the client, once for each of its subscriptions to heads."""
-        named = self._active if subscriptions is None else subscriptions
-        return all(self._write(_MESSAGE % (json.dumps(one), head)) for one in named if one in self._of_heads)
+    def write_head(self, head: str, subscriptions: list[str] | None = None) -> None:
+        """Have the kernel send a head to the client, once for each of its subscriptions to heads."""
+        for one in self._active if subscriptions is None else subscriptions:
+            if one in self._of_heads:
+                self._carrier.write_now(_MESSAGE % (json.dumps(one), head))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the client's kernel has what was written, or the end."""
+        return self._carrier.is_told
+
+    def end_now(self) -> None:
+        """Cut the connection."""
+        self._carrier.end_now()
 
     def _come_first(self) -> str:
         """Whom this node sees at the other end: a client that is somebody else knows that something stands between."""

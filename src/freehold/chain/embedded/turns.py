@@ -18,7 +18,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from freehold.chain.embedded.budget import OutOfTime, current, limited, worked
+from freehold.chain.embedded.budget import MOMENT_SECONDS, OutOfTime, current, limited, worked
 from freehold.chain.embedded.faults import LIMIT, Fault
 
 if TYPE_CHECKING:
@@ -126,6 +126,11 @@ class Caller:
         cost = max(self._usual, self._spent)
         return self.is_half_closed, cost if cost > _CHEAP_SECONDS else 0.0, self.is_long, -self._number
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether its requests have taken no more than moments."""
+        return max(self._usual, self._spent) < MOMENT_SECONDS and not self.is_half_closed
+
     def end(self) -> None:
         """Cut the connection; from any thread."""
         self._is_ended = True
@@ -205,6 +210,8 @@ class Places:
             if self._free and not self._line:
                 self._free -= 1
                 return
+            if not current().may_wait:
+                raise OutOfTime
             waiting = _Waiting(caller)
             self._line.append(waiting)
             if self._most_waiting is not None and len(self._line) > self._most_waiting:
@@ -260,5 +267,7 @@ class Turns:
                 return work()
             except OutOfTime:
                 whole.check()
+                if not whole.may_wait:
+                    raise
         with self._long.take(caller), caller.paying(), limited(whole.left):
             return work()
