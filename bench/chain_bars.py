@@ -2,8 +2,8 @@
 
 Both nodes run at once and take turns, round by round, on the same chain of transfers: `eth_getLogs` that returns
 3,000 logs; one signed ERC-20 transfer after the other, each sent and asked for until its receipt is there; `eth_call`
-by four processes, each of which asks of a thousand accounts in turn. The client is a bare socket, so that as little as
-possible of what is measured is its own. Transfers here are on disk when they are answered, which the reference
+by four processes, none of which asks the same twice of a block. The client is a bare socket, so that as little as
+possible of what is measured is its own; calls are measured by httpx too, as programs in Python ask. Transfers here are on disk when they are answered, which the reference
 node's are not: the floor beside them is an fsync and as many bare requests.
 
 Run: python bench/chain_bars.py
@@ -23,15 +23,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
-from anvil import ABSENT, Anvil, binary  # noqa: E402 - after the path
+import httpx  # noqa: E402 - after the path
+from anvil import ABSENT, Anvil, binary  # noqa: E402
 
 from freehold.chain import deployments  # noqa: E402
 from freehold.chain.embedded import DEV_KEY  # noqa: E402
 from freehold.chain.transaction import Transaction, account_of  # noqa: E402
 
-ROUNDS = 9
+ROUNDS = 7
 LOGS, BATCH = 3_000, 100
-LOG_QUESTIONS, TRANSFERS, CALLS, CLIENTS, ACCOUNTS = 3, 60, 250, 4, 1_000
+BARE, LOG_QUESTIONS, TRANSFERS, CALLS, CLIENTS, ACCOUNTS = 100, 3, 40, 150, 4, 600
 """A round asks so often; calls by each client."""
 SINK = "0x" + "11" * 20
 
@@ -76,6 +77,7 @@ class Side:
 
     def __init__(self, node):
         self.url, self.link, self._nonce = node.url, Link(node.url), 0
+        self._process = node._process.pid  # noqa: SLF001 - bench and tests start it
         self.artifact = deployments.artifact("TestDollar")
         (made,) = self._sent([self._signed(b"", self.artifact.bytecode, 3_000_000)])
         address = self._receipt(made)["contractAddress"]
@@ -90,6 +92,11 @@ class Side:
             self.link.request("eth_call", {"to": address, "data": self._balance(n)}, "latest")
             for n in range(ACCOUNTS)
         ]
+
+    def worked(self):
+        """Seconds of processor time that the node has taken (proc(5): utime and stime)."""
+        fields = Path(f"/proc/{self._process}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _height(self):
         return int(self.link.result("eth_blockNumber"), 16)
@@ -128,7 +135,7 @@ class Side:
     def bare(self):
         """Seconds of a request that asks next to nothing."""
         asked = self.link.request("eth_chainId")
-        return timed(lambda: self.link.ask(asked), 200)
+        return timed(lambda: self.link.ask(asked), BARE)
 
     def logs(self):
         return timed(lambda: self.link.ask(self._logs), LOG_QUESTIONS)
@@ -143,11 +150,16 @@ class Side:
             self._receipt(json.loads(self.link.ask(one))["result"])
         return (time.perf_counter() - start) / TRANSFERS
 
-    def calls(self):
+    def calls_by_httpx(self):
+        """The same with the client that people's programs have, whose own work is then most of it."""
+        return self.calls(self._asking_by_httpx)
+
+    def calls(self, asking=None):
         """Seconds a call, of all clients together."""
+        asking = asking or self._asking
         context = multiprocessing.get_context("fork")
         gate = context.Barrier(CLIENTS + 1)
-        clients = [context.Process(target=self._asking, args=(gate, at)) for at in range(CLIENTS)]
+        clients = [context.Process(target=asking, args=(gate, at)) for at in range(CLIENTS)]
         for one in clients:
             one.start()
         gate.wait()
@@ -156,6 +168,15 @@ class Side:
             one.join()
         assert not any(one.exitcode for one in clients)
         return (time.perf_counter() - start) / (CALLS * CLIENTS)
+
+    def _asking_by_httpx(self, gate, at):
+        bodies = [one.split(b"\r\n\r\n", 1)[1] for one in self._balances]
+        headers = {"content-type": "application/json"}
+        with httpx.Client(trust_env=False, verify=False, timeout=120) as http:
+            gate.wait()
+            for n in range(CALLS):
+                body = bodies[(at * CALLS + n) % ACCOUNTS]
+                assert "result" in http.post(self.url, content=body, headers=headers).json()
 
     def _asking(self, gate, at):
         link = Link(self.url)
@@ -184,23 +205,28 @@ def fsync_seconds(folder):
 
 
 MEASURED = {
-    "a bare request": Side.bare,
-    f"eth_getLogs, {LOGS:,} logs": Side.logs,
-    "one transfer, sent and its receipt": Side.transfer,
-    f"eth_call, {CLIENTS} clients": Side.calls,
+    "a bare request": (Side.bare, BARE),
+    f"eth_getLogs, {LOGS:,} logs": (Side.logs, LOG_QUESTIONS),
+    "one transfer, sent and its receipt": (Side.transfer, TRANSFERS),
+    f"eth_call, {CLIENTS} clients": (Side.calls, CALLS * CLIENTS),
+    f"eth_call by httpx, {CLIENTS} clients": (Side.calls_by_httpx, CALLS * CLIENTS),
 }
+"""What is done, and how often in a round."""
 
 
 def taken_in_turns(sides, folder):
-    """Seconds by what was done and by whom, a list of one for each round; and those of an fsync."""
+    """By what was done and by whom: seconds, one for each round, and the node's processor time; and that of an fsync."""
     found = {name: {who: [] for who in sides} for name in MEASURED}
+    worked = {name: dict.fromkeys(sides, 0.0) for name in MEASURED}
     disk = []
     for turn in range(ROUNDS):
         disk.append(fsync_seconds(folder))
-        for name, act in MEASURED.items():
+        for name, (act, times) in MEASURED.items():
             for who in list(sides)[:: 1 if turn % 2 else -1]:
+                before = sides[who].worked()
                 found[name][who].append(act(sides[who]))
-    return found, statistics.median(disk)
+                worked[name][who] += (sides[who].worked() - before) / times / ROUNDS
+    return found, worked, statistics.median(disk)
 
 
 def shown(seconds):
@@ -218,7 +244,7 @@ def beside(folder):
         else:
             print(f"anvil left out: {ABSENT}")
         sides = {who: Side(stack.enter_context(node)) for who, node in nodes.items()}
-        found, disk = taken_in_turns(sides, folder)
+        found, worked, disk = taken_in_turns(sides, folder)
     print(
         f"{'median of ' + str(ROUNDS) + ' rounds in turns':40}{'ours':>24}{'anvil':>26}   anvil's time / ours"
     )
@@ -227,7 +253,8 @@ def beside(folder):
     }
     for name, each in middle.items():
         beside = f"  {shown(each['anvil'])}   {each['anvil'] / each['ours']:5.2f}" if "anvil" in each else ""
-        print(f"{name:40}{shown(each['ours'])}{beside}")
+        cpu = ", ".join(f"{who} {seconds * 1e3:.3f}" for who, seconds in worked[name].items())
+        print(f"{name:40}{shown(each['ours'])}{beside}   node's CPU ms: {cpu}")
     floor = disk + 2 * middle["a bare request"]["ours"]
     transfer = middle["one transfer, sent and its receipt"]["ours"]
     print(f"{'fsync of 4 KiB':40}{shown(disk)}")

@@ -110,8 +110,9 @@ def checked(items: Iterable[Item]) -> Iterator[Item]:
 
 @contextmanager
 def limited(seconds: float, *, may_wait: bool = True) -> Iterator[Budget]:
-    """Work under a budget of its own."""
-    before, own = current(), Budget(seconds, may_wait=may_wait)
+    """Work under a budget of its own, which may not wait where the one around it may not."""
+    before = current()
+    own = Budget(seconds, may_wait=may_wait and before.may_wait)
     _of_thread.budget = own
     try:
         yield own

@@ -20,12 +20,15 @@ from freehold.chain.embedded.wire import (
     read_data,
     read_members,
     read_quantity,
-    show,
     show_access,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from freehold.chain.embedded.ledger import Ledger
+    from freehold.chain.embedded.machine import Call
+    from freehold.chain.header import Header
 
 _MOST_ACCOUNTS, _MOST_SLOTS = 1_000, 10_000
 _MOST_CODE = 128 * 1024
@@ -146,6 +149,8 @@ def _read_account(address: str, given: Any) -> _Account:
     )
 
 
+_MOST_KNOWN, _MOST_KNOWN_BYTES = 2_000, 2_048
+"""Answers of the head that are kept, and bytes of what each was asked and answered."""
 _MOST_ROUNDS = 8
 """Runs after which an access list that still changes the path taken is given as it stands."""
 
@@ -153,16 +158,37 @@ _MOST_ROUNDS = 8
 class CallMethods(MethodGroup):
     """Execution."""
 
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._known: tuple[Header, dict[Call, str]] = ledger.head, {}
+
     @method("eth_call", LONG)
     def _call(
         self, transaction: Any, block: Any = "latest", overrides: Any = None, block_overrides: Any = None
-    ) -> str | None:
-        header = replace(self._place(block), **read_block_overrides(block_overrides))
-        state = read_overrides(overrides)(self._ledger.machine.state(header))
-        outcome = self._ledger.machine.run(state, read_call(transaction))
-        if outcome.failed:
-            raise reverted(outcome)
-        return show(outcome.output)
+    ) -> str:
+        place = self._place(block)
+        header = replace(place, **fields) if (fields := read_block_overrides(block_overrides)) else place
+        supposed, call = read_overrides(overrides), read_call(transaction)
+        known = {} if overrides or fields or call.access_list or call.authorization_list else self._at(place)
+        shown = known.get(call)
+        if shown is None:
+            outcome = self._ledger.machine.run(supposed(self._ledger.machine.state(header)), call)
+            if outcome.failed:
+                raise reverted(outcome)
+            shown = f"0x{outcome.output.hex()}"
+            if len(known) < _MOST_KNOWN and len(call.data) + len(outcome.output) <= _MOST_KNOWN_BYTES:
+                known[call] = shown
+        return shown
+
+    def _at(self, header: Header) -> dict[Call, str]:
+        """What calls were answered in this block, to be filled: they depend on nothing else. Of the head alone."""
+        if header is not self._ledger.head:
+            return {}
+        of, known = self._known
+        if of is not header:
+            known = {}
+            self._known = header, known
+        return known
 
     @method("eth_estimateGas", LONG)
     def _estimate_gas(self, transaction: Any, block: Any = "pending", overrides: Any = None) -> str:

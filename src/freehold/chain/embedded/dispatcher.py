@@ -193,8 +193,7 @@ class Dispatcher:
             identifier = None
 
         def told(result: Any) -> bytes:
-            shown = result if isinstance(result, Written) else _json(result)
-            answer = f'{{"jsonrpc":"2.0","id":{_json(identifier)},"result":{shown}}}'.encode()
+            answer = _success(_json(identifier), result)
             if not caller.hold(len(answer)):
                 raise Fault(LIMIT, "too much in memory at once; try again")
             return answer
@@ -263,6 +262,17 @@ def _fault(error: Exception) -> Fault:
     if isinstance(error, sqlite3.DatabaseError):
         return Fault(INTERNAL, f"the chain database cannot be read: {error}")
     return Fault(INTERNAL, "internal error; the chain's log says what it is")
+
+
+def _success(identifier: str, result: Any) -> bytes:
+    begun = f'{{"jsonrpc":"2.0","id":{identifier},"result":'
+    if not isinstance(result, Written):
+        return f"{begun}{_json(result)}}}".encode()
+    # no copy more than has to be: they are megabytes
+    parts = [*result] or [""]
+    parts[0] = f"{begun}[{parts[0]}"
+    parts[-1] += "]}"
+    return ",".join(parts).encode()
 
 
 def _failure(identifier: Any, fault: Fault) -> dict[str, Any]:

@@ -271,7 +271,11 @@ def _regrouped(pieces: list[bytes]) -> Iterator[bytes]:
     waiting = bytearray()
     for piece in pieces:
         for at in range(0, len(piece), _PIECE_BYTES):
-            waiting += piece[at : at + _PIECE_BYTES]
+            part = piece[at : at + _PIECE_BYTES]
+            if len(part) == _PIECE_BYTES and not waiting:
+                yield part
+                continue
+            waiting += part
             if len(waiting) >= _PIECE_BYTES:
                 yield bytes(waiting)
                 waiting.clear()

@@ -11,6 +11,8 @@ import secrets
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freehold.chain.embedded import genesis
@@ -30,6 +32,7 @@ from freehold.chain.embedded.wire import (
     show,
     show_header,
     write_log,
+    write_place,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +106,7 @@ class LogMethods(MethodGroup):
         logs, left_out = self._logs(wanted, first, last)
         if left_out is not None:
             raise left_out.fault
-        return Written(f"[{','.join(logs)}]")
+        return Written(logs)
 
     @method("eth_newFilter")
     def _new_filter(self, wanted: Any) -> str:
@@ -229,13 +232,17 @@ class LogMethods(MethodGroup):
             return [], None
         clauses, parameters = _conditions(wanted)
         found = self._ledger.store.select(
-            f"SELECT l.*, b.hash FROM logs l JOIN blocks b ON b.number = l.block"  # noqa: S608 - placeholders only
-            f" WHERE l.block BETWEEN ? AND ? {clauses} ORDER BY l.block, l.position LIMIT {MOST_LOGS + _MOST_IN_BLOCK}",
+            f"SELECT * FROM logs l WHERE l.block BETWEEN ? AND ? {clauses}"  # noqa: S608 - placeholders only
+            f" ORDER BY l.block, l.position LIMIT {MOST_LOGS + _MOST_IN_BLOCK}",
             (first, last, *parameters),
         )
-        rows, left_out = _whole_blocks(found, lambda row: row[0], lambda row: len(row[9]))
-        times = {number: self._numbered(number).timestamp for number in checked({row[0] for row in rows})}
-        return [write_log(row[:10], row[10], times[row[0]]) for row in checked(rows)], left_out
+        rows, left_out = _whole_blocks(found, itemgetter(0), lambda row: len(row[9]))
+        places = {number: self._place_of(number) for number in checked({row[0] for row in rows})}
+        return [write_log(row, places[row[0]]) for row in checked(rows)], left_out
+
+    def _place_of(self, number: int) -> str:
+        header = self._numbered(number)
+        return write_place(number, header.hash, header.timestamp)
 
 
 @contextmanager
@@ -261,25 +268,25 @@ def _fresh(taken: Container[int]) -> int:
 
 def _whole_blocks(
     rows: Iterable[tuple[Any, ...]],
-    block_of: Callable[[tuple[Any, ...]], int],
+    block_of: Callable[[tuple[Any, ...]], Any],
     size_of: Callable[[tuple[Any, ...]], int],
 ) -> tuple[list[tuple[Any, ...]], LeftOut | None]:
     """Rows of as many whole blocks as one answer holds, at least of one; and what is left out."""
     kept: list[tuple[Any, ...]] = []
-    size = 0
-    for row in checked(rows):
-        kept.append(row)
-        size += size_of(row)
-        number = block_of(row)
-        if number == block_of(kept[0]):
-            continue
-        if len(kept) > MOST_LOGS:
+    size, budget = 0, current()
+    for number, group in groupby(rows, block_of):
+        budget.check()
+        # what a block may hold is bounded by its gas
+        own = list(group)
+        size += sum(map(size_of, own))
+        if kept and len(kept) + len(own) > MOST_LOGS:
             fault = Fault(LIMIT, f"query returned more than {MOST_LOGS} results", {"limit": MOST_LOGS})
-        elif size > MOST_LOG_BYTES:
+        elif kept and size > MOST_LOG_BYTES:
             fault = Fault(LIMIT, f"query returned more than {MOST_LOG_BYTES >> 20} MiB of data")
         else:
+            kept += own
             continue
-        return [one for one in kept if block_of(one) != number], LeftOut(number, fault)
+        return kept, LeftOut(number, fault)
     return kept, None
 
 

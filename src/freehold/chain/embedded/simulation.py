@@ -211,7 +211,10 @@ class _Simulated:
             outcome = self._machine.run(state, call)
         except Fault as fault:
             code = next((code for words, code in _CODES.items() if fault.message.startswith(words)), None)
-            raise Fault(fault.code if code is None else code, fault.message) from fault
+            if code is None:
+                # as it is: what is out of time may go on at another turn
+                raise
+            raise Fault(code, fault.message) from fault
         self._left_bytes -= len(outcome.output) + _ENTRY_BYTES
         self._left_bytes -= sum(len(data) + _ENTRY_BYTES for _, _, data in outcome.logs)
         if self._left_bytes < 0:

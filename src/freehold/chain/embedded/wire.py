@@ -181,19 +181,25 @@ def show_transaction(
     return shown
 
 
-class Written(str):
-    """A result that is JSON already: made of many rows, it would take several times as long to make objects first."""
-
-    __slots__ = ()
+class Written(list[str]):
+    """A list whose items are JSON already: to make objects of many rows first would take several times as long."""
 
 
-def write_log(row: tuple[Any, ...], block_hash: bytes, timestamp: int) -> str:
-    """A log object from a row of the `logs` table, as JSON."""
-    number, position, tx_hash, tx_position, address, *topics, data = row
-    shown = ",".join([f'"0x{topic.hex()}"' for topic in topics if topic is not None])
+def write_place(number: int, block_hash: bytes, timestamp: int) -> str:
+    """What all logs of a block have in common, as members of a JSON object."""
     return (
-        f'{{"address":"0x{address.hex()}","topics":[{shown}],"data":"0x{data.hex()}",'
-        f'"blockNumber":"0x{number:x}","blockHash":"0x{block_hash.hex()}","blockTimestamp":"0x{timestamp:x}",'
+        f'"blockNumber":"0x{number:x}","blockHash":"0x{block_hash.hex()}","blockTimestamp":"0x{timestamp:x}"'
+    )
+
+
+def write_log(row: tuple[Any, ...], place: str) -> str:
+    """A log object from a row of the `logs` table, as JSON."""
+    _, position, tx_hash, tx_position, address, *topics, data = row
+    # those that are absent stand at the end
+    shown = '","0x'.join([topic.hex() for topic in topics if topic is not None])
+    shown = f'"0x{shown}"' if shown else ""
+    return (
+        f'{{"address":"0x{address.hex()}","topics":[{shown}],"data":"0x{data.hex()}",{place},'
         f'"transactionHash":"0x{tx_hash.hex()}","transactionIndex":"0x{tx_position:x}",'
         f'"logIndex":"0x{position:x}","removed":false}}'
     )
@@ -201,7 +207,7 @@ def write_log(row: tuple[Any, ...], block_hash: bytes, timestamp: int) -> str:
 
 def show_log(row: tuple[Any, ...], block_hash: bytes, timestamp: int) -> dict[str, Any]:
     """The same, read."""
-    shown: dict[str, Any] = json.loads(write_log(row, block_hash, timestamp))
+    shown: dict[str, Any] = json.loads(write_log(row, write_place(row[0], block_hash, timestamp)))
     return shown
 
 
