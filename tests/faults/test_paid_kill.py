@@ -1,6 +1,8 @@
 """A seller under full load is killed, or loses its database: what was answered is kept, and no payment counts twice."""
 
+import json
 import random
+import resource
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -117,6 +119,43 @@ def test_a_database_that_goes_away_under_load_is_told_and_nothing_is_lost_or_cou
         until(lambda: all(len(p.answers) > n for p, n in zip(payers, had, strict=True)), "paid again", 60)
     assert shop.builder.alive
     assert sum(payer.unanswered for payer in payers) > 0
+    shop.end()
+    require_kept(shop, payers)
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_under_load_is_told_to_all_and_what_was_paid_is_still_given(
+    far_world: World, tmp_path: Path
+) -> None:
+    shop = PaidShop(far_world, tmp_path / "seller")
+    payers = [Payer(shop, number) for number in range(CLIENTS)]
+    pid = json.loads((shop.builder.home / "node.json").read_text())["pid"]
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    with paying(payers):
+        for _ in range(2):
+            had = [len(payer.answers) for payer in payers]
+            until(
+                lambda had=had: all(len(p.answers) > n for p, n in zip(payers, had, strict=True)), "paid", 60
+            )
+            # no file of the node grows, or is written beyond its first page
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (4_096, most))
+            waiting = [payer.unanswered for payer in payers]
+            until(
+                lambda n=waiting: all(p.unanswered > m for p, m in zip(payers, n, strict=True)),
+                "all are told",
+                60,
+            )
+            kept = [len(payer.answers) for payer in payers]
+            calling = shop.calling()
+            for payer in payers:
+                count = len(payer.answers)
+                assert calling.post(*payer.request(count)) == (200, payer.answers[count - 1])
+            assert calling.get("/catalogue")[0] == 200
+            calling.close()
+            assert [len(payer.answers) for payer in payers] == kept
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+        had = [len(payer.answers) for payer in payers]
+        until(lambda: all(len(p.answers) > n for p, n in zip(payers, had, strict=True)), "paid again", 60)
     shop.end()
     require_kept(shop, payers)
 

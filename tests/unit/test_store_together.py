@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from freehold.core.errors import Conflict, Unavailable
-from freehold.kernel.databases import commits, opening
+from freehold.kernel.databases import commits, opening, session
 from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
 from freehold.kernel.store import MustWait, Store
 from freehold.kernel.together import MOST_AT_ONCE, Together
@@ -195,6 +196,61 @@ def test_a_full_disk_in_one_part_undoes_all_and_each_is_told_by_itself(file_stor
     with pytest.raises(StorageFailed, match="full"):
         big(store, "b")
     assert keep(store, "d") == len(seen(store)) - 1
+
+
+def test_a_locked_database_is_waited_for_once_and_not_by_one_after_the_other(
+    store: Store, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each goes on by itself, as if it had come alone."""
+    seconds = session.LOCKED_SECONDS if url else 0.5
+    if url:
+        other: Any = opening.for_reading(tmp_path, url)
+        other.execute("BEGIN")
+        other._simple("SET TRANSACTION READ WRITE")
+        other._simple("LOCK TABLE state IN SHARE MODE")
+    else:
+        with store.reading() as connection:
+            connection.execute("PRAGMA busy_timeout = 500")
+        other = sqlite3.connect(tmp_path / opening.FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    told = run(store, *(lambda name=name: keep(store, name) for name in "abcdefgh"))
+    took = time.monotonic() - began
+    other.close()
+    assert [type(one) for one in told] == [MustWait] * 8
+    assert seconds <= took < 3 * seconds, "those who came first, and those who came meanwhile"
+    monkeypatch.setattr(session, "_LOCKED_AGAIN_SECONDS", 0)
+    assert seen(store) == {}
+
+
+def test_what_the_database_refuses_breaks_what_is_kept_with_it(store: Store) -> None:
+    def wrong() -> None:
+        with store.transaction() as tx:
+            tx.connection.execute("INSERT INTO uses VALUES ('grant', 1, 1)")
+            tx.connection.execute("INSERT INTO uses VALUES ('grant', 1, 1)")
+
+    told = run(store, lambda: keep(store, "a"), wrong, lambda: keep(store, "b"))
+    assert all(isinstance(one, MustWait) for one in told[1:])
+    assert "b" not in seen(store)
+    assert store.uses("grant") == (0, 0)
+    keep(store, "c")
+
+
+def test_a_reading_that_fails_keeps_nothing_of_what_came_before(
+    postgres: Any, tmp_path: Path, new_url: str
+) -> None:
+    """A server takes COMMIT of what it has given up, and says that it is well."""
+    store = Store(opening.for_writing(tmp_path, new_url))
+
+    def wrong() -> None:
+        with suppress(StorageFailed):
+            store.rows("SELECT 1 / 0")
+
+    told = run(store, lambda: keep(store, "a"), lambda: keep(store, "b"), wrong, lambda: "read")
+    assert all(isinstance(one, MustWait) for one in told[1:])
+    assert set(seen(store)) <= {"a"}
+    keep(store, "c")
+    store.close()
 
 
 def test_a_transaction_that_the_database_ended_is_not_gone_on_with(file_store: Store) -> None:

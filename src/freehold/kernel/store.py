@@ -20,6 +20,7 @@ from freehold.core.errors import Conflict, FreeholdError, NotFound, Unavailable
 from freehold.core.ids import prefix_range, resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases import listing
+from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.opening import Database, SqliteDatabase
 from freehold.kernel.databases.steps import end_of
 from freehold.log.store import LogStore
@@ -161,30 +162,38 @@ class _Together:
 
     @contextmanager
     def part(self) -> Iterator[Connection]:
-        """One transaction: what it raises undoes it alone."""
+        """One transaction: what it raises undoes it alone, but for what the database itself refuses.
+
+        That may have taken others with it, or come again for each: a lock would be waited for one after the other.
+        """
         if self._inside:
             raise RuntimeError("a transaction is open already")
         self.require_sound()
+        self._inside = self._broken = True
+        try:
+            connection = self._begun()
+            try:
+                yield connection
+            except StorageFailed:
+                raise
+            except (FreeholdError, MustWait):
+                connection.execute("ROLLBACK TO part")
+                connection.execute("RELEASE part")
+                self._broken = False
+                raise
+            connection.execute("RELEASE part")
+            self._broken = False
+        finally:
+            self._inside = False
+
+    def _begun(self) -> Connection:
         if self._connection is None:
             self._connection = self._stack.enter_context(self._database.transaction())
         if not self._connection.in_transaction:
             # ended by a reading that failed; a savepoint would begin another, and its end keep this part alone
-            self._broken = True
             raise MustWait
         self._connection.execute("SAVEPOINT part")
-        self._inside = self._broken = True
-        try:
-            yield self._connection
-            self._connection.execute("RELEASE part")
-            self._broken = False
-        except (FreeholdError, MustWait):
-            # where the disk is full, or the server gone, the database has undone more than this part
-            self._connection.execute("ROLLBACK TO part")
-            self._connection.execute("RELEASE part")
-            self._broken = False
-            raise
-        finally:
-            self._inside = False
+        return self._connection
 
     def require_sound(self) -> None:
         """No part took others with it. Raises `MustWait`."""
