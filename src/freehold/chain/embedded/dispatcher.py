@@ -272,7 +272,7 @@ def _success(identifier: str, result: Any) -> bytes:
     parts = [*result] or [""]
     parts[0] = f"{begun}[{parts[0]}"
     parts[-1] += "]}"
-    return ",".join(parts).encode()
+    return b",".join([part.encode() for part in parts])
 
 
 def _failure(identifier: Any, fault: Fault) -> dict[str, Any]:

@@ -194,10 +194,15 @@ def write_place(number: int, block_hash: bytes, timestamp: int) -> str:
 
 def write_log(row: tuple[Any, ...], place: str) -> str:
     """A log object from a row of the `logs` table, as JSON."""
-    _, position, tx_hash, tx_position, address, *topics, data = row
-    # those that are absent stand at the end
-    shown = '","0x'.join([topic.hex() for topic in topics if topic is not None])
-    shown = f'"0x{shown}"' if shown else ""
+    _, position, tx_hash, tx_position, address, first, second, third, fourth, data = row
+    shown = ""
+    if first is not None:
+        shown = f'"0x{first.hex()}"'
+        # those that are absent stand at the end
+        for topic in (second, third, fourth):
+            if topic is None:
+                break
+            shown += f',"0x{topic.hex()}"'
     return (
         f'{{"address":"0x{address.hex()}","topics":[{shown}],"data":"0x{data.hex()}",{place},'
         f'"transactionHash":"0x{tx_hash.hex()}","transactionIndex":"0x{tx_position:x}",'
