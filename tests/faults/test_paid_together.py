@@ -276,6 +276,40 @@ def test_a_height_is_never_taken_for_a_count_of_changes(shop: Shop, monkeypatch:
     assert facts.moment() != told
 
 
+def test_after_a_block_the_chain_is_asked_once_for_all_who_pay(
+    shop: Shop, hand: Hand, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = [hand, *(Hand.open(shop, shop.buyer(f"payer {number}")) for number in range(3))]
+    sent = [2, 1, 1, 1]
+
+    def pay(number: int) -> int:
+        answer = shop.post(shop.body(), hands[number].voucher(sent[number] * PRICE))
+        sent[number] += 1
+        return answer.status_code
+
+    assert [pay(number) for number in range(4)] == [200] * 4
+    asked: list[Any] = []
+    (mine,) = shop.builder.node.chain.rpc._endpoints
+    post = Endpoint.post
+
+    def posting(endpoint: Endpoint, body: Any, *given: Any) -> Any:
+        said = body if isinstance(body, list) else [body]
+        if endpoint is mine and any(one["method"] in ("eth_call", "eth_getCode") for one in said):
+            asked.append(said)
+        return post(endpoint, body, *given)
+
+    shop.world.chain.rpc.call("evm_mine")
+    monkeypatch.setattr(Endpoint, "post", posting)
+    watched.together.clear()
+    assert [pay(number) for number in range(4)] == [200] * 4
+    # whether a signature needs a look at the log's anchor is another question, asked at most once a second
+    of_payers = [said for said in asked if len(said) > 1 or said[0]["method"] == "eth_getCode"]
+    assert 1 <= len(of_payers) <= 2, [
+        (len(one), one[0]["method"], str(one[0]["params"])[:60]) for one in asked
+    ] + watched.together
+    assert all(watched.together), "none was kept by itself"
+
+
 def test_a_stop_answers_or_refuses_what_is_under_way(world: World) -> None:
     shop = Shop(world, owners=1)
     hands = [Hand.open(shop, shop.buyer(f"buyer {number}"), deposit=MANY, cap=MANY) for number in range(4)]

@@ -45,7 +45,9 @@ class ChainFacts:
         self._known: OrderedDict[_Fact, tuple[Hashable, Any]] = OrderedDict()
         """With the moment from which on each was read; the one used last comes last."""
         self._used: dict[_Fact, None] = {}
-        """Since they were renewed."""
+        """Since the last were renewed."""
+        self._renewed: Hashable = None
+        """As of which moment."""
 
     def moment(self) -> Hashable:
         """What the chain's present state is known by, without asking where it tells of changes; ask once a call."""
@@ -80,39 +82,45 @@ class ChainFacts:
         """After a block, read again in few requests what was asked since the last; one does it for all who wait."""
         with self._renewing:
             moment = self.moment()
+            if moment == self._renewed:
+                return
             with self._lock:
                 used, self._used = list(self._used), {}
-                stale = [fact for fact in used if self._known[fact][0] != moment][:MOST_RENEWED]
-            if not stale:
-                return
+                known = [fact for fact in used if fact in self._known]
+                stale = [fact for fact in known if self._known[fact][0] != moment][:MOST_RENEWED]
             chain = self._asked().chain
             coded = [fact for fact in stale if fact[0] == _CODE]
             others = [fact for fact in stale if fact[0] != _CODE]
             codes = chain.rpc.batch([("eth_getCode", account, "latest") for _, account in coded])
-            read = chain.read_many([(fact[0], fact[1], fact[2:]) for fact in others])
+            read = chain.read_many([(fact[0], fact[1], fact[2:]) for fact in others]) if others else []
             for fact, value in zip([*coded, *others], [*map(read_data, codes), *read], strict=True):
                 self._keep(fact, moment, value)
+            self._renewed = moment
 
     def _fact(self, fact: _Fact, moment: Hashable) -> Any:
         with self._lock:
             known = self._known.get(fact)
             if known is not None and known[0] == moment:
                 self._known.move_to_end(fact)
-                self._used[fact] = None
+                self._use(fact)
                 return known[1]
         chain = self._asked().chain
         value = chain.code(fact[1]) if fact[0] == _CODE else chain.read(*fact)
         self._keep(fact, moment, value)
+        with self._lock:
+            self._use(fact)
         return value
+
+    def _use(self, fact: _Fact) -> None:
+        if len(self._used) < MAX_REMEMBERED:
+            self._used[fact] = None
 
     def _keep(self, fact: _Fact, moment: Hashable, value: Any) -> None:
         with self._lock:
             self._known[fact] = moment, value
             self._known.move_to_end(fact)
-            self._used[fact] = None
             if len(self._known) > MAX_REMEMBERED:
-                forgotten, _ = self._known.popitem(last=False)
-                self._used.pop(forgotten, None)
+                self._known.popitem(last=False)
 
     def _asked(self) -> Node:
         """The node, whose chain is asked now."""
