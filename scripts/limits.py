@@ -1,5 +1,6 @@
 """docs/reference/limits.md: every limit that a user can meet, its number read from the code that holds to it."""
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from freehold.chain import rpc
 from freehold.core import canonical, documents, epsilons, http_signature, ids, money
 from freehold.features.data import bounds, drafts, wire, workbooks
+from freehold.features.data.parquet import pages
 from freehold.features.data.rules import chunks, names, reading, table
 from freehold.features.gateway import asking
 from freehold.features.gateway.rules import answer, rows
@@ -72,8 +74,13 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 otherwise="leave that column out",
             ),
             Limit(
-                "Pages of a Parquet file, bytes of one, and bytes of its footer",
-                f"{chunks.MOST_PAGES:,}; {_size(chunks.MOST_PAGE_BYTES)}; {_size(chunks.MOST_FOOTER_BYTES)}",
+                "A cell of text in a CSV file",
+                f"{csv.field_size_limit():,} characters",
+                otherwise="leave that column out of the file",
+            ),
+            Limit(
+                "Pages of a Parquet file, bytes of one, bytes of its footer, and different values in a dictionary",
+                f"{chunks.MOST_PAGES:,}; {_size(chunks.MOST_PAGE_BYTES)}; {_size(chunks.MOST_FOOTER_BYTES)}; {pages.MOST_KINDS:,}",
                 otherwise="write it again, with the sizes that pandas or pyarrow choose",
             ),
             Limit("Rows", f"{_FILE.rows:,}", otherwise="split it and publish each part"),
