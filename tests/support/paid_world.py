@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,12 @@ class PaidShop:
     def __init__(self, world: World, home: Path, **settings: Any) -> None:
         self.world, self._callings = world, list[Calling]()
         self.builder = Process(home, world.rpc_url, port=free_port(), **settings).start()
+        with ExitStack() as trial:
+            trial.callback(self.builder.kill)
+            self._sell(world, home)
+            trial.pop_all()
+
+    def _sell(self, world: World, home: Path) -> None:
         self.url, self.account = self.builder.url, self.builder.account
         (owner,) = world.owners(1)
         self.builder.api("/peers", {"url": owner.url})
