@@ -102,6 +102,7 @@ def test_a_revocation_counts_at_the_next_call(shop: PaidShop, others: list[Payer
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_revocation_counts_at_the_next_call_hundreds_of_times(shop: PaidShop, others: list[Payer]) -> None:
     buyer = Buyer(shop, shop.hand())
     with paying(others):
@@ -109,6 +110,7 @@ def test_a_revocation_counts_at_the_next_call_hundreds_of_times(shop: PaidShop, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_rewind_counts_at_the_next_call(shop: PaidShop, others: list[Payer]) -> None:
     """What was revoked is not, and is again: each at once."""
     buyer, rpc = Buyer(shop, shop.hand()), shop.world.chain.rpc
@@ -123,6 +125,7 @@ def test_a_rewind_counts_at_the_next_call(shop: PaidShop, others: list[Payer]) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_closing_channel_counts_at_the_next_call(shop: PaidShop, others: list[Payer]) -> None:
     node = shop.payer.node
     with paying(others):

@@ -69,6 +69,7 @@ def require_kept(shop: PaidShop, payers: list[Payer]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_every_answered_call_outlives_a_kill_and_counts_once(
     far_world: World, tmp_path: Path, kind: str, request: pytest.FixtureRequest
