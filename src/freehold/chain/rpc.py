@@ -110,7 +110,7 @@ class Rpc:
             self._heads.connect(*near)
             if near != self._endpoints[0].near:
                 # it moved meanwhile, and somebody else may listen where it was
-                self._heads.close()
+                self._heads.forget()
 
     def move(self, url: str) -> None:
         """Ask its only endpoint at another address: the same chain, started again where its port was taken."""
@@ -118,7 +118,7 @@ class Rpc:
         only.move(url)
         self.name = only.name
         # afterwards: whoever begins to listen at this moment sees that it moved, or is ended here
-        self._heads.close()
+        self._heads.forget()
 
     def close(self) -> None:
         """Close kept connections."""
