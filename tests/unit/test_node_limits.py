@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from freehold.kernel import limits
 from freehold.kernel.limits import (
     UNKNOWN,
     BodyRoom,
@@ -68,6 +69,18 @@ def test_who_has_one_network_is_one_caller(host, name):
 )  # fmt: skip
 def test_a_neighbour_of_a_trusted_proxy_is_not_trusted(host, trusted):
     assert is_trusted(host, ("127.0.0.1", "2001:db8::1")) is trusted
+
+
+def test_what_a_sender_invents_as_its_address_is_not_kept():
+    """Each line of X-Forwarded-For may hold kilobytes, and a zone of IPv6 as well; known names are kept."""
+    for invented in ("x" * 60_000, "fe80::1%" + "x" * 60_000):
+        assert caller_of(invented) == UNKNOWN
+        assert not is_trusted(invented, ("fe80::/16",))
+    kept = limits._name.cache_info().currsize
+    for number in range(100):
+        caller_of(f"{number}" + "x" * 100)
+    assert limits._name.cache_info().currsize == kept
+    assert limits._name.cache_info().maxsize == limits._is_among.cache_info().maxsize == 4_096
 
 
 PROXIES = ("127.0.0.1", "::1", "10.8.0.0/16")

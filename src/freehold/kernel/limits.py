@@ -23,6 +23,8 @@ MOST_CALLERS = 10_000
 """Callers remembered. One that is forgotten starts anew, which needs this many addresses at once."""
 BURST_SECONDS = 10
 """A caller that was silent may send this much of its rate at once."""
+MOST_ADDRESS_CHARACTERS = 64
+"""What is longer is no address: of 45 characters at most, with a zone behind it. So what is remembered is small."""
 UNKNOWN = "unknown"
 """The one caller that all are whose address a proxy does not tell."""
 
@@ -214,6 +216,11 @@ class BodyRoom:
 
 def caller_of(host: str) -> str:
     """One name for a network address: whoever has an IPv6 address has 2**64 of them."""
+    return _name(host) if len(host) <= MOST_ADDRESS_CHARACTERS else UNKNOWN
+
+
+@lru_cache(maxsize=4_096)
+def _name(host: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:
@@ -227,6 +234,11 @@ def caller_of(host: str) -> str:
 
 def is_trusted(host: str, proxies: tuple[str, ...]) -> bool:
     """Whether an address is one of the trusted, or in a network of them; its neighbours are not."""
+    return len(host) <= MOST_ADDRESS_CHARACTERS and _is_among(host, proxies)
+
+
+@lru_cache(maxsize=4_096)
+def _is_among(host: str, proxies: tuple[str, ...]) -> bool:
     try:
         address = ip_address(host)
     except ValueError:

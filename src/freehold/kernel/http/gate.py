@@ -85,13 +85,17 @@ class Gate:
             kind: Turns(most, waiting=_WAITING, seconds=_WAIT_SECONDS) for kind, most in at_once.items()
         }
         self._threads = sum(at_once.values()) + OWNER_THREADS
+        self._limited: asyncio.AbstractEventLoop | None = None
+        """Whose threads are bounded so."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
         if scope["type"] != "http":
             return
-        # of the event loop; what strangers have in use at most is what their turns add up to
-        anyio.to_thread.current_default_thread_limiter().total_tokens = self._threads
+        if self._limited is not (loop := asyncio.get_running_loop()):
+            # what strangers have in use at most is what their turns add up to
+            self._limited = loop
+            anyio.to_thread.current_default_thread_limiter().total_tokens = self._threads
         passage = _Passage(scope, send, self._proxies)
         try:
             await self._pass(scope, receive, passage)
