@@ -25,8 +25,8 @@ CONNECT_SECONDS = 2.0
 AGAIN_SECONDS, UNTOLD_SECONDS = 1.0, 60.0
 """Before it is tried again: where nobody listened or somebody hung up, and after a node that makes no such promise."""
 _MOST_BYTES = 1024 * 1024
-_READ_BYTES, _MOST_READS = 64 * 1024, 4
-"""Of what came since the last look: a few hundred heads. Who is told more is asked once, and listened to anew."""
+_READ_BYTES, _MOST_READS = 16 * 1024, 8
+"""Of what came since the last look: a hundred heads and more. Who is told more is asked once, and listened to anew."""
 _ASKED = (
     {"jsonrpc": "2.0", "id": 1, "method": "freehold_headsFirst", "params": []},
     {"jsonrpc": "2.0", "id": 2, "method": "eth_subscribe", "params": ["newHeads"]},
