@@ -106,11 +106,19 @@ class Rpc:
     def listen(self) -> None:
         """See that `mark` knows, if it can: of a single node on this machine that makes the promise of `heads`."""
         near = self._endpoints[0].near
-        if near is not None and len(self._endpoints) == 1:
-            self._heads.connect(*near)
-            if near != self._endpoints[0].near:
-                # it moved meanwhile, and somebody else may listen where it was
-                self._heads.forget()
+        if near is None or len(self._endpoints) > 1 or not self._heads.is_due():
+            return
+        try:
+            address = self.call("freehold_headsFirst")
+        except RpcError:
+            return
+        except ChainUnreachable:
+            self._heads.later()
+            return
+        self._heads.connect(address)
+        if near != self._endpoints[0].near:
+            # it moved meanwhile, and somebody else may listen where it was
+            self._heads.forget()
 
     def move(self, url: str) -> None:
         """Ask its only endpoint at another address: the same chain, started again where its port was taken."""

@@ -7,26 +7,17 @@ time, with others' turns between: thousands of empty frames fit into one read. N
 
 from __future__ import annotations
 
-import fcntl
-import socket
-import struct
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 if TYPE_CHECKING:
     import asyncio
-    from asyncio.transports import BaseTransport
 
 
 _SLICE_BYTES = 1024
 """Parsed in one step of the loop: some 170 empty frames, which take about a millisecond. An answer to somebody else takes
 several steps, so four times as much made others wait many times as long; large messages are parsed as fast."""
-_UNSENT = 0x894B
-"""SIOCOUTQNSD (linux/sockios.h): bytes that were written and not sent yet."""
-_NO_LINGER = struct.pack("ii", 1, 0)
-"""Closing sends a reset at once (socket(7))."""
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
@@ -40,14 +31,6 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def patience(self) -> tuple[float, float]:
         """Seconds for a message to become whole, and for the other side to take something."""
         raise NotImplementedError
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Go on in the scope of the connection."""
-        super().connection_made(transport)
-        with suppress(OSError, AttributeError):
-            # others (BBR) send what is written some time later, to pace it
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
-        self.app_state = {**self.app_state, "socket": self}
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
@@ -116,42 +99,6 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     # -- what goes
-
-    def write_now(self, text: str) -> None:
-        """Hand a message to the kernel at once; where it has no room, end the connection."""
-        if self.close_sent or self.transport.is_closing():
-            self.end_now()
-            return
-        self.conn.send_text(text.encode())
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.transport.get_write_buffer_size():
-            self.end_now()
-
-    def end_now(self) -> None:
-        """Have the other side hear of the end in the next step of the loop, whatever it has not read."""
-        # what is unsent would go first otherwise, for as long as the other side does not read
-        with suppress(OSError):
-            self.transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
-            )
-        self.transport.abort()
-
-    @property
-    def is_told(self) -> bool:
-        """Whether what was written is in the other side's buffer, or the end has come.
-
-        The kernel may keep what was written for a while: while much is not acknowledged, or there is no room.
-        """
-        if self.disconnected:
-            return True
-        if self.transport.is_closing():
-            return False
-        try:
-            unsent = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), _UNSENT, bytes(4))
-        except OSError:
-            # not Linux: what the kernel has taken is as good as it can be known
-            return True
-        return unsent == bytes(4)
 
     def pause_writing(self) -> None:
         """The other side does not read."""

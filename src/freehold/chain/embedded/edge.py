@@ -112,6 +112,8 @@ class Application:
         self._threads = Threads()
         self._memory = Memory()
         self._heads = Heads(ledger)
+        self._local: Local = {"freehold_headsFirst": lambda: self._heads.address}
+        """Methods that are the server's, by any connection."""
         self._waiting: Counter[bytes] = Counter()
         self._sockets: dict[Caller, bytes] = {}
         """Origins of the open WebSockets."""
@@ -131,6 +133,7 @@ class Application:
     def close(self) -> None:
         """Let the threads go; the server has ended."""
         self._threads.close()
+        self._heads.close()
 
     # -- inside
 
@@ -149,7 +152,7 @@ class Application:
             if isinstance(body, int):
                 reason = b"the request is too large\n" if body == 413 else b"too much at once; try again\n"
                 return await _answer(send, body, reason, allowed)
-            answer = await self._answered(body, headers, caller)
+            answer = await self._answered(body, headers, caller, len(body))
             return await _answer_in_pieces(send, 200, answer, [_JSON, *allowed])
         finally:
             caller.release()
@@ -191,7 +194,7 @@ class Application:
                 WebSocket(scope, receive, send), self._heads, self._dispatcher.methods, caller
             )
             await connection.serve(
-                lambda body, local: self._answered(body, headers, caller, local), self._threads.run
+                lambda body, local: self._answered(body, headers, caller, 0, local), self._threads.run
             )
         finally:
             self._sockets.pop(caller, None)
@@ -213,12 +216,12 @@ class Application:
         return caller
 
     async def _answered(
-        self, body: bytes, headers: Headers, caller: Caller, local: Local | None = None
+        self, body: bytes, headers: Headers, caller: Caller, counted: int, local: Local | None = None
     ) -> list[bytes]:
-        """The answer to a body, computed where it keeps nobody from being heard."""
+        """The answer to a body, of which so many bytes are counted already, computed where it keeps nobody from being heard."""
         caller.begin()
-        # by HTTP the body was counted as it came
-        if not caller.hold(size_read(body) + (0 if local is None else len(body))):
+        local = self._local | (local or {})
+        if not caller.hold(size_read(body) + len(body) - counted):
             return self._refused("too much at once; try again", caller)
         request = (
             read(body)

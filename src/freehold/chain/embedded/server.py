@@ -200,8 +200,7 @@ class EmbeddedNode:
             ws_max_size=MOST_MESSAGE_BYTES,
             ws_per_message_deflate=False,
             http=BoundedHttp,
-            # hands what is written to the kernel at once, where it has room: heads come first by it
-            loop="asyncio",
+            loop="auto",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,

@@ -1,8 +1,7 @@
 """JSON-RPC over WebSocket: every method, and `eth_subscribe` beside them.
 
 A subscription is a filter that the connection polls when the ledger says there is a block. It starts
-to speak once the answer that names it has left, since clients do not know the name before. Where the
-connection asked to hear of heads first, those are not polled but written as `heads` says. Needs the
+to speak once the answer that names it has left, since clients do not know the name before. Needs the
 `websockets` package; without it the server speaks HTTP only.
 """
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from freehold.chain.embedded.bounded_socket import BoundedSocket
     from freehold.chain.embedded.heads import Heads
     from freehold.chain.embedded.methods import Methods
     from freehold.chain.embedded.turns import Caller
@@ -43,17 +41,12 @@ class Connection:
     def __init__(self, socket: WebSocket, heads: Heads, methods: Methods, caller: Caller) -> None:
         self._socket = socket
         self._heads = heads
-        self._carrier: BoundedSocket = socket.scope["state"]["socket"]
         self._methods = methods
         self._logs = methods.logs
         self._caller, self._listener = caller, caller.beside()
         self._fresh: list[str] = []
         """Subscriptions whose names the client has not been told."""
         self._active: list[str] = []
-        self._of_heads: set[str] = set()
-        """Those to `newHeads`."""
-        self._is_first = False
-        """Whether it hears of heads before anybody is answered what shows them."""
         self._news = asyncio.Event()
 
     async def serve(
@@ -64,11 +57,7 @@ class Connection:
         """Answer and notify until the client goes."""
         self._heads.watchers.add(self._news.set)
         notifying = asyncio.create_task(self._notify(in_thread))
-        local: Local = {
-            "eth_subscribe": self._subscribe,
-            "eth_unsubscribe": self._unsubscribe,
-            "freehold_headsFirst": self._come_first,
-        }
+        local: Local = {"eth_subscribe": self._subscribe, "eth_unsubscribe": self._unsubscribe}
         try:
             await self._socket.accept()
             while True:
@@ -76,16 +65,15 @@ class Connection:
                 if told:
                     await self._socket.send_text(b"".join(told).decode())
                     del told
-                # in the step of the loop that wrote the answer, so that no head falls between
-                if self._is_changed:
-                    self._activate()
-                await self._caller.drained()
+                    await self._caller.drained()
                 self._caller.release()
+                if self._fresh:
+                    self._active, self._fresh = self._active + self._fresh, []
+                    self._news.set()
         except WebSocketDisconnect:
             pass
         finally:
             self._heads.watchers.discard(self._news.set)
-            self._heads.first.discard(self)
             notifying.cancel()
             self._listener.release()
             for identifier in self._active + self._fresh:
@@ -99,42 +87,6 @@ class Connection:
         text = message.get("text")
         return bytes(message["bytes"]) if text is None else str(text).encode()
 
-    @property
-    def _is_changed(self) -> bool:
-        """Whether the answer that has just left says what is to be heard from now on."""
-        return bool(self._fresh) or (self._is_first and self not in self._heads.first)
-
-    def _activate(self) -> None:
-        """Let what the client now knows by name speak: where heads come first, by the present one."""
-        fresh, self._fresh = self._fresh, []
-        self._active += fresh
-        self._news.set()
-        if self._is_first:
-            begun = fresh if self in self._heads.first else self._active
-            self._heads.first.add(self)
-            self.write_head(self._heads.present(), begun)
-
-    def write_head(self, head: str, subscriptions: list[str] | None = None) -> None:
-        """Have the kernel send a head to the client, once for each of its subscriptions to heads."""
-        for one in self._active if subscriptions is None else subscriptions:
-            if one in self._of_heads:
-                self._carrier.write_now(_MESSAGE % (json.dumps(one), head))
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the client's kernel has what was written, or the end."""
-        return self._carrier.is_told
-
-    def end_now(self) -> None:
-        """Cut the connection."""
-        self._carrier.end_now()
-
-    def _come_first(self) -> str:
-        """Whom this node sees at the other end: a client that is somebody else knows that something stands between."""
-        self._is_first = True
-        host, port = self._socket.scope.get("client") or ("", 0)
-        return f"{host}:{port}"
-
     def _subscribe(self, kind: Any, wanted: Any = None) -> str:
         if not isinstance(kind, str) or kind not in _KINDS:
             raise Fault(INVALID_PARAMS, f"subscriptions are to {', '.join(_KINDS)}")
@@ -143,8 +95,6 @@ class Connection:
         if kind == "newPendingTransactions" and wanted is not None and read_flag(wanted, "full"):
             kind = "wholeTransactions"
         identifier = self._logs.install(kind, {} if wanted is None else wanted, is_subscription=True)
-        if kind == "newHeads":
-            self._of_heads.add(identifier)
         self._fresh.append(identifier)
         return identifier
 
@@ -154,7 +104,6 @@ class Connection:
             return False
         self._active = [one for one in self._active if one != identifier]
         self._fresh = [one for one in self._fresh if one != identifier]
-        self._of_heads.discard(identifier)
         return bool(self._logs.uninstall(identifier))
 
     async def _notify(self, in_thread: Callable[..., Awaitable[Any]]) -> None:
@@ -163,8 +112,6 @@ class Connection:
             self._news.clear()
             try:
                 for identifier in self._active:
-                    if self._is_first and identifier in self._of_heads:
-                        continue
                     news = await in_thread(self._changes, identifier)
                     for one in news:
                         await self._socket.send_text(one)
