@@ -1,8 +1,9 @@
-"""Heads come first: whoever is answered what shows a block finds each subscriber told of it, by the kernel's word."""
+"""Heads come first: whoever is answered what shows a block finds each subscriber told of it, in its buffer."""
 
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "clients"))
 
 from chain_side import DEV, SINK, Side
+from heads_first import Subscriber
 from raw_socket import RawSocket
 
-from freehold.chain.embedded import DEV_KEY, EmbeddedNode
+from freehold.chain.embedded import DEV_KEY, EmbeddedNode, heads
 from freehold.chain.transaction import Transaction
 
 BLOCKS, SUBSCRIBERS, READERS = 2_000, 4, 2
-BUFFER_BYTES = 4_096
 
 
 @contextmanager
@@ -44,17 +45,14 @@ def side(node):
         yield made
 
 
+def subscribed(side):
+    return closing(Subscriber(side.ask("freehold_headsFirst")))
+
+
 @pytest.fixture
-def subscriber(node):
-    with RawSocket(node.url) as made:
-        made.subscribed_first()
-        assert heights([made.next()]) == [0]
+def subscriber(side):
+    with subscribed(side) as made:
         yield made
-
-
-def heights(told):
-    """Of the heads among messages."""
-    return [int(one["params"]["result"]["number"], 16) for one in told if "params" in one]
 
 
 def height(side):
@@ -62,14 +60,13 @@ def height(side):
 
 
 def reading(url, ended, seen):
-    """Ask how high the chain is, again and again: each time one's own subscription knows of that block already."""
-    with RawSocket(url) as own, closing(Side(url)) as side:
-        own.subscribed_first()
-        known = heights([own.next()])
+    """Ask how high the chain is, twice, again and again: one's own subscription knows of what came between."""
+    with closing(Side(url)) as side, subscribed(side) as own:
         while not ended.is_set():
-            asked = height(side)
-            known = [*known, *heights(own.now())][-1:]
-            seen.append(asked <= known[0])
+            own.now()
+            before = height(side)
+            after = height(side)
+            seen.append(after - before <= own.now())
 
 
 def test_each_subscriber_has_the_head_when_anybody_is_answered(tmp_path):
@@ -80,10 +77,7 @@ def test_each_subscriber_has_the_head_when_anybody_is_answered(tmp_path):
             Transaction(31337, nonce, bytes.fromhex(SINK[2:]), b"", 21_000, 100, 1).sign(DEV_KEY).hex()
             for nonce in range(BLOCKS // 2)
         ]
-        subscribers = [stack.enter_context(RawSocket(url)) for _ in range(SUBSCRIBERS)]
-        for one in subscribers:
-            one.subscribed_first()
-            assert heights([one.next()]) == [0]
+        subscribers = [stack.enter_context(subscribed(side)) for _ in range(SUBSCRIBERS)]
         readers = [threading.Thread(target=reading, args=(url, ended, seen)) for _ in range(READERS)]
         for one in readers:
             one.start()
@@ -94,12 +88,14 @@ def test_each_subscriber_has_the_head_when_anybody_is_answered(tmp_path):
                 else:
                     side.ask("eth_sendRawTransaction", "0x" + raws[number // 2 - 1])
                 for one in subscribers:
-                    assert heights(one.now()) == [number]
+                    assert one.now() == 1
+            side.ask("anvil_mine", 100)
+            assert [one.now() for one in subscribers] == [100] * SUBSCRIBERS
         finally:
             ended.set()
             for one in readers:
                 one.join()
-    assert len(seen) > BLOCKS
+    assert len(seen) > BLOCKS // 10
     assert all(seen)
 
 
@@ -137,16 +133,16 @@ def test_an_answer_found_between_the_commit_and_its_news_waits_for_them(node, si
         assert is_kept.wait(60)
         threads[1].start()
         assert not answered.wait(0.3)
-        assert subscriber.now() == []
+        assert subscriber.now() == 0
         may_go_on.set()
         assert answered.wait(60)
-        assert heights(subscriber.now()) == [1]
+        assert subscriber.now() == 1
         assert told[0]["blockNumber"] == "0x1"
         for one in threads:
             one.join()
 
 
-def test_nobody_waits_where_nobody_asked_to_be_first(node, side):
+def test_nobody_waits_where_nobody_subscribed(node, side):
     ledger = node._ledger
     with RawSocket(node.url) as ordinary:
         ordinary.send({"id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
@@ -155,22 +151,22 @@ def test_nobody_waits_where_nobody_asked_to_be_first(node, side):
         assert height(side) == 0
 
 
-def test_a_rewind_and_a_step_of_the_clock_are_told_by_the_head_again(side, subscriber):
+def test_a_rewind_and_a_step_of_the_clock_are_told_too(side, subscriber):
     snapshot = side.ask("evm_snapshot")
-    assert subscriber.now() == []
+    assert subscriber.now() == 0
     side.ask("evm_mine")
-    assert heights(subscriber.now()) == [1]
+    assert subscriber.now() == 1
     assert side.ask("evm_revert", snapshot) is True
-    assert heights(subscriber.now()) == [0]
+    assert subscriber.now() == 1
     for method, params in (("evm_increaseTime", [5]), ("evm_setNextBlockTimestamp", ["0x7fffffff"])):
         side.ask(method, *params)
-        assert heights(subscriber.now()) == [0], method
+        assert subscriber.now() == 1, method
     side.ask("anvil_setBalance", SINK, "0x64")
-    assert heights(subscriber.now()) == [1]
+    assert subscriber.now() == 1
     side.ask("anvil_mine", 3)
-    assert heights(subscriber.now()) == [2, 3, 4]
+    assert subscriber.now() == 3
     side.ask("eth_sendTransaction", {"from": DEV.address, "to": SINK})
-    assert heights(subscriber.now()) == [5]
+    assert subscriber.now() == 1
 
 
 def test_a_refused_block_leaves_nobody_waiting(node, side, subscriber):
@@ -182,14 +178,14 @@ def test_a_refused_block_leaves_nobody_waiting(node, side, subscriber):
     assert "error" in side.answer("evm_mine")
     ledger.store.add_block = add_block
     assert height(side) == 0
-    assert heights(subscriber.now()) == [0]
+    assert subscriber.now() == 1
     side.ask("evm_mine")
-    assert heights(subscriber.now()) == [1]
+    assert subscriber.now() == 1
 
 
-def test_no_head_falls_between_the_subscription_and_its_name(tmp_path):
+def test_no_block_falls_between_the_welcome_and_the_first_news(tmp_path):
     ended = threading.Event()
-    with served(tmp_path) as url:
+    with served(tmp_path) as url, closing(Side(url)) as asking:
 
         def mining():
             with closing(Side(url)) as side:
@@ -200,55 +196,64 @@ def test_no_head_falls_between_the_subscription_and_its_name(tmp_path):
         miner.start()
         try:
             for _ in range(100):
-                with RawSocket(url) as one:
-                    name = one.subscribed_first()
-                    told = [one.next() for _ in range(4)]
-                    assert {each["params"]["subscription"] for each in told} == {name}
-                    first, *others = heights(told)
-                    # the present one may be told twice: when it was named, and when it was news
-                    assert others in ([first + at for at in (1, 2, 3)], [first + at for at in (0, 1, 2)])
+                with subscribed(asking) as one:
+                    before = height(asking)
+                    told = one.now()
+                    after = height(asking)
+                    assert told + one.now() >= after - before
         finally:
             ended.set()
             miner.join()
 
 
-def test_a_subscriber_with_no_room_left_is_ended_and_not_left_behind(node, side):
-    with RawSocket(node.url, kept=BUFFER_BYTES) as deaf, RawSocket(node.url) as other:
-        for one in (deaf, other):
-            one.subscribed_first()
-            assert heights([one.next()]) == [0]
-        mined, first = 0, node._application._heads.first
-        while len(first) == 2:
+def test_a_subscriber_that_does_not_read_is_ended_and_holds_up_nobody(side):
+    with closing(Subscriber(side.ask("freehold_headsFirst"))) as deaf, subscribed(side) as other:
+        for _ in range(40):
             side.ask("anvil_mine", 50)
-            mined += 50
-            assert heights(other.now())[-1] == mined
-        told = []
-        while not deaf.is_ended:
-            told += heights(deaf.now())
-        assert told == list(range(1, len(told) + 1))
-        assert len(told) < mined
+            assert other.now() == 50
+        told = deaf.now()
+        assert deaf.is_ended
+        assert told < 40 * 50
 
 
-def test_what_was_subscribed_before_is_told_first_too_and_ends_as_it_did(side, node):
+def test_a_subscriber_that_says_something_is_ended(side, subscriber):
+    subscriber.send(b"x")
+    for _ in range(200):
+        height(side)
+        subscriber.now()
+        if subscriber.is_ended:
+            break
+    assert subscriber.is_ended
+
+
+def test_there_is_room_for_so_many_and_for_others_once_they_go(side):
+    address = side.ask("freehold_headsFirst")
+    with ExitStack() as stack:
+        for _ in range(heads.MOST_SUBSCRIBERS):
+            stack.enter_context(closing(Subscriber(address)))
+        with pytest.raises(ConnectionError):
+            Subscriber(address)
+    for _ in range(200):
+        height(side)
+    with closing(Subscriber(address)):
+        pass
+
+
+def test_it_ends_with_the_chain(tmp_path):
+    with served(tmp_path) as url, closing(Side(url)) as side:
+        one = Subscriber(side.ask("freehold_headsFirst"))
+    for _ in range(100):
+        one.now()
+        if one.is_ended:
+            break
+        time.sleep(0.05)
+    assert one.is_ended
+    one.close()
+
+
+def test_the_address_is_said_by_any_connection_and_takes_no_parameters(node, side):
+    address = side.ask("freehold_headsFirst")
     with RawSocket(node.url) as one:
-        one.send({"id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
-        name = one.next()["result"]
-        one.send({"id": 2, "method": "freehold_headsFirst"})
-        assert one.next()["result"].startswith("127.0.0.1:")
-        assert heights([one.next()]) == [0]
-        side.ask("evm_mine")
-        assert heights(one.now()) == [1]
-        one.send({"id": 3, "method": "eth_unsubscribe", "params": [name]})
-        assert one.next()["result"] is True
-        side.ask("evm_mine")
-        assert one.now() == []
-
-
-def test_only_a_websocket_can_ask_for_it(side):
-    assert side.fault("freehold_headsFirst")["code"] == -32601
-
-
-def test_it_takes_no_parameters(node):
-    with RawSocket(node.url) as one:
-        one.send({"id": 1, "method": "freehold_headsFirst", "params": [True]})
-        assert one.next()["error"]["code"] == -32602
+        one.send({"id": 1, "method": "freehold_headsFirst"})
+        assert one.next()["result"] == address
+    assert side.fault("freehold_headsFirst", True)["code"] == -32602

@@ -59,16 +59,6 @@ class RawSocket:
         self._socket.settimeout(_PATIENCE_SECONDS)
         return list(iter(self._message, None))
 
-    def subscribed_first(self) -> str:
-        """Ask to hear of heads first, and of heads; the subscription's name. The present head comes next."""
-        self.send([
-            {"id": 1, "method": "freehold_headsFirst"},
-            {"id": 2, "method": "eth_subscribe", "params": ["newHeads"]},
-        ])  # fmt: skip
-        first, subscribed = self.next()
-        assert first["result"] == "{}:{}".format(*self._socket.getsockname()), first
-        return str(subscribed["result"])
-
     def _take(self) -> None:
         """Receive once, as the socket is set: waiting or not."""
         try:
