@@ -131,6 +131,8 @@ def running():
 @pytest.fixture
 def served(running: Served, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.WARNING)
+    # a node that ran in this process before keeps it quieter
+    caplog.set_level(logging.WARNING, "uvicorn.error")
     running.echo.may.clear()
     running.echo.seen.clear()
     yield running

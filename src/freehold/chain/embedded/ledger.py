@@ -26,7 +26,7 @@ from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, O
 from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome
 from freehold.chain.embedded.home import damaged
 from freehold.chain.embedded.machine import MOST_LOGS, Machine, require_no_contract
-from freehold.chain.embedded.store import Store
+from freehold.chain.embedded.store import Store, log_row
 from freehold.chain.embedded.transactions import Ahead, Pool, Ticket, decode_transaction
 from freehold.chain.header import Header
 from freehold.chain.transaction import Transaction, account_of
@@ -419,10 +419,8 @@ def _rows(header: Header, included: list[tuple[Ticket, Outcome]]) -> Iterable[tu
 def _log_rows(number: int, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:
     index = 0
     for position, (ticket, outcome) in enumerate(included):
-        for address, topics, data in outcome.logs:
-            words = [topic.to_bytes(32, "big") for topic in topics]
-            padded = [*words, *[None] * (4 - len(words))]
-            yield (number, index, ticket.tx_hash, position, bytes(address), *padded, bytes(data))
+        for entry in outcome.logs:
+            yield log_row(number, index, ticket.tx_hash, position, entry)
             index += 1
 
 

@@ -19,7 +19,7 @@ from freehold.chain.embedded.interpreter import OPCODES, Computation
 from freehold.chain.embedded.machine import Call, Machine, require_no_contract
 from freehold.chain.embedded.messages import impersonated, read_call, read_nonce
 from freehold.chain.embedded.state import State
-from freehold.chain.embedded.store import Nodes
+from freehold.chain.embedded.store import Nodes, log_row
 from freehold.chain.embedded.transactions import afford, parse_transaction
 from freehold.chain.embedded.wire import (
     LONG,
@@ -227,16 +227,8 @@ class _Simulated:
             transaction = parse_transaction(one.raw)
             place = (header.block_number, header.hash, index)
             rows = [
-                (
-                    header.block_number,
-                    position + at,
-                    transaction.hash,
-                    index,
-                    address,
-                    *(topic.to_bytes(32, "big") for topic in topics),
-                    data,
-                )
-                for at, (address, topics, data) in enumerate(one.outcome.logs)
+                log_row(header.block_number, position + at, transaction.hash, index, entry)
+                for at, entry in enumerate(one.outcome.logs)
             ]
             position += len(rows)
             calls.append(_show_call(one, [show_log(row, header.hash, header.timestamp) for row in rows]))

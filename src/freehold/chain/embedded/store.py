@@ -22,7 +22,7 @@ from freehold.chain.embedded.budget import OutOfTime, current
 from freehold.chain.embedded.tries import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from freehold.chain.embedded.tries import Node
@@ -242,3 +242,13 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def log_row(
+    number: int, position: int, tx_hash: bytes, tx_position: int, entry: tuple[bytes, Sequence[int], bytes]
+) -> tuple[Any, ...]:
+    """A row of the `logs` table from what a transaction logged: (address, topics, data)."""
+    address, topics, data = entry
+    words = [topic.to_bytes(32, "big") for topic in topics]
+    padded = [*words, *[None] * (4 - len(words))]
+    return number, position, tx_hash, tx_position, bytes(address), *padded, bytes(data)
