@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import itertools
 import tracemalloc
@@ -14,6 +15,7 @@ import pytest
 
 from freehold.core.errors import InvalidTable
 from freehold.features.data.parquet import footer, packed, pages, thrift
+from freehold.features.data.parquet.thrift import Damaged
 from freehold.features.data.rules.columnar import Columnar
 
 
@@ -128,3 +130,11 @@ def test_parts_that_lie_in_each_other_without_end_are_refused() -> None:
         data = b"PAR1" + fields + len(fields).to_bytes(4, "little") + b"PAR1"
         with pytest.raises(thrift.Damaged):
             footer.read(io.BytesIO(data))
+
+
+def test_a_page_of_many_small_pieces_is_refused_before_it_takes_long():
+    """Each is copied with all that is behind it: twice as many take four times as long."""
+    empty = gzip.compress(b"")
+    assert packed.unpacked(gzip.compress(b"ab") + gzip.compress(b"cd"), 2, 4) == b"abcd"
+    with pytest.raises(Damaged, match="pieces"):
+        packed.unpacked(empty * 100_000 + gzip.compress(b"ab"), 2, 2)

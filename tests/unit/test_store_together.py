@@ -14,7 +14,7 @@ import pytest
 
 from freehold.core.errors import Conflict, Unavailable
 from freehold.kernel.databases import commits, opening, session
-from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
+from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.store import MustWait, Store
 from freehold.kernel.together import MOST_AT_ONCE, Together
 
@@ -201,7 +201,7 @@ def test_a_full_disk_in_one_part_undoes_all_and_each_is_told_by_itself(file_stor
 def test_a_locked_database_is_waited_for_once_and_not_by_one_after_the_other(
     store: Store, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each goes on by itself, as if it had come alone."""
+    """Nobody waits again for what all have waited for."""
     seconds = session.LOCKED_SECONDS if url else 0.5
     if url:
         other: Any = opening.for_reading(tmp_path, url)
@@ -217,7 +217,7 @@ def test_a_locked_database_is_waited_for_once_and_not_by_one_after_the_other(
     told = run(store, *(lambda name=name: keep(store, name) for name in "abcdefgh"))
     took = time.monotonic() - began
     other.close()
-    assert [type(one) for one in told] == [MustWait] * 8
+    assert [type(one) for one in told] == [DatabaseLocked] * 8
     assert seconds <= took < 3 * seconds, "those who came first, and those who came meanwhile"
     monkeypatch.setattr(session, "_LOCKED_AGAIN_SECONDS", 0)
     assert seen(store) == {}

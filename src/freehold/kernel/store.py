@@ -20,7 +20,7 @@ from freehold.core.errors import Conflict, FreeholdError, NotFound, Unavailable
 from freehold.core.ids import prefix_range, resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases import listing
-from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed
 from freehold.kernel.databases.opening import Database, SqliteDatabase
 from freehold.kernel.databases.steps import end_of
 from freehold.log.store import LogStore
@@ -159,6 +159,7 @@ class _Together:
         self._database, self._stack = database, stack
         self._connection: Connection | None = None
         self._inside, self._broken = False, False
+        self._locked: DatabaseLocked | None = None
 
     @contextmanager
     def part(self) -> Iterator[Connection]:
@@ -183,6 +184,9 @@ class _Together:
                 raise
             connection.execute("RELEASE part")
             self._broken = False
+        except DatabaseLocked as error:
+            self._locked = error
+            raise
         finally:
             self._inside = False
 
@@ -196,7 +200,9 @@ class _Together:
         return self._connection
 
     def require_sound(self) -> None:
-        """No part took others with it. Raises `MustWait`."""
+        """No part took others with it. Raises `MustWait`; `DatabaseLocked`, where waiting would be for the same again."""
+        if self._locked:
+            raise self._locked
         if self._broken:
             raise MustWait
 

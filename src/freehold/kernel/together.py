@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
+from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.node import Node
 from freehold.kernel.store import MustWait
 
@@ -88,7 +88,7 @@ class Together:
                 self._node.continuity.require(SPARE_SECONDS)
             with self._node.store.together():
                 return [_outcome(act.do) for act in acts]
-        except StorageUncertain as error:
+        except (StorageUncertain, DatabaseLocked) as error:
             return [(None, error)] * len(acts)
         except StorageFailed:
             # none was kept; one that is alone may fit, or only read

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from freehold.shell import children
+from freehold.shell import children, threads
 from freehold.shell.children import PROGRAM, Process, Word
 
 COMMAND = (sys.executable, "-m", "freehold.quickstart.forking")
@@ -45,7 +45,8 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        if sys.platform == "linux":
+        # numpy would begin threads of its own in it, where the environment says how many
+        if sys.platform == "linux" and not any(name in os.environ for name in threads.ALGEBRA):
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments

@@ -222,12 +222,17 @@ class Store:
         self._connection.execute("DELETE FROM queued WHERE hash = ?", (tx_hash,))
 
 
+_WAL_BYTES = 4 * 1024 * 1024
+
+
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
     try:
         home.require_ours(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # however long the write-ahead log grew while somebody read
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         home.require_whole(connection, path)
         connection.executescript(f"BEGIN IMMEDIATE; {_INDEXES} COMMIT;")
     except sqlite3.DatabaseError as error:

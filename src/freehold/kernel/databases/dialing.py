@@ -15,7 +15,7 @@ from scramp import ScramException  # type: ignore[import-untyped]
 
 from freehold import plain_file
 from freehold.kernel.databases.address import Address, password
-from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -38,10 +38,6 @@ _HINTS = {
 """By class of the server's error code."""
 _WAITED_IN_VAIN = ("55P03", "57014")
 """A lock was not to be had in time; a statement took too long."""
-
-
-class DatabaseLocked(StorageFailed, code="store.locked"):
-    """Another session holds a lock that this node needs; nothing was changed."""
 
 
 class SessionLost(StorageFailed, code="store.lost"):

@@ -16,6 +16,10 @@ class StorageUncertain(StorageFailed, code="store.uncertain"):
     """
 
 
+class DatabaseLocked(StorageFailed, code="store.locked"):
+    """Another process or session holds a lock that this node needs; nothing was changed."""
+
+
 class DatabaseDamaged(StorageFailed, code="store.damaged"):
     """The database is not what this node left; it is not opened for writing."""
 

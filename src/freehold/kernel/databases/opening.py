@@ -13,12 +13,14 @@ from freehold.core.connection import Connection
 from freehold.core.errors import NotFound
 from freehold.kernel.databases import address, copying, migrations
 from freehold.kernel.databases.commits import Commits
-from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.databases.soundness import read_only, require_sound
 
 FILE = copying.FILE
 PAGES_AT_ONCE = 10_000
 """Free pages given back at a time: the database is locked meanwhile."""
+BUSY_SECONDS = 10
+"""That a transaction waits for another program which writes."""
 WAL_BYTES = 4 * 1024 * 1024
 """To which the write-ahead log shrinks at a checkpoint, however long it was."""
 
@@ -30,7 +32,9 @@ class SqliteDatabase:
         self._commits = Commits(path)
         require_sound(path)
         with _said(path, "open", "Check disk space and permissions."):
-            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self.connection = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS
+            )
             with _closed_on_failure(self.connection):
                 self._begin(path)
 
@@ -59,16 +63,18 @@ class SqliteDatabase:
 
     @contextmanager
     def _transaction(self, *, counted: bool) -> Iterator[sqlite3.Connection]:
+        committing = False
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
             number = self._commits.count(self.connection) if counted else 0
+            committing = True
             self.connection.execute("COMMIT")
             if counted:
                 self._commits.note(number)
         except sqlite3.OperationalError as error:
             self._rollback()
-            raise StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.") from error
+            raise _failed(error, committing=committing) from error
         except BaseException:
             self._rollback()
             raise
@@ -85,14 +91,35 @@ class SqliteDatabase:
         try:
             # each step frees one page, and `execute` makes one step of a statement without columns
             self.connection.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            # not for a reader either, who would hold up everybody: the next time will do
+            self.connection.execute("PRAGMA busy_timeout = 0")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
             raise StorageFailed(f"cannot tidy: {error}", hint="Free some disk space.") from error
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1_000}")
 
     def close(self) -> None:
         """Further use fails."""
         self.connection.close()
         self._commits.close()
+
+
+def _failed(error: sqlite3.OperationalError, *, committing: bool) -> StorageFailed:
+    """What an error of SQLite's means for whoever wanted to keep something."""
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind == sqlite3.SQLITE_BUSY:
+        return DatabaseLocked(
+            f"cannot write: {error}",
+            hint="Another program holds the database file, such as a copy tool or a shell: end it.",
+        )
+    if committing and kind == sqlite3.SQLITE_IOERR:
+        # written and not flushed: after a crash it may be found as if it had been kept
+        return StorageUncertain(
+            f"cannot write: {error}",
+            hint="Look whether it was kept before repeating anything; the disk may be failing.",
+        )
+    return StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.")
 
 
 class Database(Protocol):

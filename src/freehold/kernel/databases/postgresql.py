@@ -11,8 +11,7 @@ from freehold.core.errors import FreeholdError
 from freehold.kernel.databases import copying, migrations
 from freehold.kernel.databases.address import Address
 from freehold.kernel.databases.commits import COUNT_ON_SERVER, Commits
-from freehold.kernel.databases.dialing import DatabaseLocked
-from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
+from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.databases.session import Session
 
 RESOLVE_SECONDS = 10.0

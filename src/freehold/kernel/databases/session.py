@@ -13,8 +13,8 @@ from pg8000.native import PreparedStatement
 
 from freehold.core.errors import InvalidInput
 from freehold.kernel.databases.address import Address
-from freehold.kernel.databases.dialing import ELSEWHERE, LOST, DatabaseLocked, SessionLost, dial, end, refused
-from freehold.kernel.databases.errors import DatabaseInUse, StorageFailed
+from freehold.kernel.databases.dialing import ELSEWHERE, LOST, SessionLost, dial, end, refused
+from freehold.kernel.databases.errors import DatabaseInUse, DatabaseLocked, StorageFailed
 
 LOCK_SECONDS = 3.0
 """A killed node's session ends a moment after it; longer means that the other node lives."""

@@ -16,6 +16,8 @@ from freehold.core.late import np, npt
 from freehold.features.data.parquet.thrift import Compact, Damaged, NotPlain
 
 Codes: TypeAlias = "npt.NDArray[np.int32]"
+_MOST_MEMBERS = 64
+"""Of a page packed by gzip: writers make one, and each is copied with all behind it."""
 _MINI = 32
 """What the values of a part of a block of differences come in multiples of."""
 
@@ -127,13 +129,18 @@ def split(data: bytes, width: int, count: int) -> bytes:
 
 
 def _gzip(data: bytes, size: int) -> bytes:
-    made = b""
-    while data and len(made) < size:
+    made, members, at = bytearray(), 0, 0
+    while at < len(data) and len(made) < size:
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise Damaged("a page of it is packed in too many pieces")
         stream = zlib.decompressobj(wbits=47)
         # one byte more shows that there is more
-        made += stream.decompress(data, size - len(made) + 1)
-        data = stream.unused_data
-    return made
+        made += stream.decompress(data[at:], size - len(made) + 1)
+        at = len(data) - len(stream.unused_data)
+        if not stream.eof:
+            break
+    return bytes(made)
 
 
 def _into(unpack: Callable[[bytes, bytearray], int]) -> Callable[[bytes, int], bytes]:
