@@ -1,6 +1,6 @@
 """What a paid call takes, beside the same model for nothing and beside the official x402, which settles each on chain.
 
-    python bench/paid_calls.py [--rounds 7] [--calls 200] [--settled-calls 24] [--clients 1 2 4 8] [--json]
+    python bench/paid_calls.py [--rounds 7] [--calls 800] [--settled-calls 24] [--clients 1 2 4 8] [--json]
 
 Each server is a process of its own on loopback. In each round every server gets the same number of calls from one
 client, then from two and so on over kept connections, the servers in turn; shown are medians over the rounds. Ours is
@@ -191,7 +191,7 @@ def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--calls", type=int, default=200, help="of a server in a pass, by all its clients")
+    options.add_argument("--calls", type=int, default=800, help="of a server in a pass, by all its clients")
     options.add_argument(
         "--settled-calls", type=int, default=24, help="the same where each is settled on chain"
     )

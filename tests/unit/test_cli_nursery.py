@@ -161,6 +161,14 @@ def test_elsewhere_children_are_started_anew(monkeypatch, tmp_path):
         assert one.wait(30) == 0
 
 
+@pytest.mark.parametrize("name", threads.ALGEBRA)
+def test_where_the_environment_wants_threads_nothing_is_forked(monkeypatch, name):
+    """A fork copies one thread of several; a process of its own has what was asked for."""
+    monkeypatch.setenv(name, "4")
+    with Nursery() as made:
+        assert made._control is None
+
+
 def test_numpy_works_in_one_thread_unless_the_environment_says_otherwise(monkeypatch):
     for name in threads.ALGEBRA:
         monkeypatch.delenv(name, raising=False)

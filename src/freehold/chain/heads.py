@@ -83,9 +83,11 @@ class Heads:
 
     def _end(self) -> None:
         if self._listener is not None:
+            now = time.monotonic()
+            # one that was good until now, such as one that was not read for long, is followed by another at once
+            self._next = now if now > self._listener.since + AGAIN_SECONDS else now + AGAIN_SECONDS
             self._listener.close()
             self._listener = None
-            self._next = time.monotonic() + AGAIN_SECONDS
 
 
 class _Listener:
@@ -96,6 +98,7 @@ class _Listener:
     def __init__(self, address: str) -> None:
         """Raises OSError: nobody listens there."""
         self._number, self._changes = next(self._numbers), 0
+        self.since = time.monotonic()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(CONNECT_SECONDS)

@@ -45,8 +45,9 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        # numpy would begin threads of its own in it, where the environment says how many
-        if sys.platform == "linux" and not any(name in os.environ for name in threads.ALGEBRA):
+        # where the environment says how many threads numpy takes, the nursery would have them too
+        said = {os.environ.get(name) for name in threads.ALGEBRA}
+        if sys.platform == "linux" and said in ({None}, {"1"}):
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
