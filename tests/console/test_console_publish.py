@@ -124,6 +124,8 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
     page.get_by_label("Price of access").fill("1")
     page.get_by_role("button", name="Send the offer").click()
     assert "cannot be cheaper" in page.get_by_role("alert").inner_text()
+    # a fold that is opened before the page has come is closed in it
+    page.wait_for_load_state()
     page.get_by_text("Offer other terms").click()
     page.get_by_label("Price of access").fill("3")
     page.get_by_role("button", name="Send the offer").click()
