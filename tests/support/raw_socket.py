@@ -1,10 +1,9 @@
-"""A WebSocket read by hand: what the kernel holds for it at this moment, without waiting and without a thread."""
+"""A WebSocket read by hand, without a thread."""
 
 from __future__ import annotations
 
 import json
 import socket
-from contextlib import suppress
 from typing import Any, Self
 
 HANDSHAKE = (
@@ -16,12 +15,10 @@ _PATIENCE_SECONDS = 60
 
 
 class RawSocket:
-    """One connection. `kept` is how many bytes the kernel keeps for it unread."""
+    """One connection."""
 
-    def __init__(self, url: str, kept: int | None = None) -> None:
+    def __init__(self, url: str) -> None:
         self._socket = socket.socket()
-        if kept is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kept)
         self._socket.settimeout(_PATIENCE_SECONDS)
         self._socket.connect(("127.0.0.1", int(url.rsplit(":", 1)[1])))
         self._socket.sendall(HANDSHAKE)
@@ -50,17 +47,8 @@ class RawSocket:
             self._take()
         return told
 
-    def now(self) -> list[Any]:
-        """The messages that are here, be it none."""
-        self._socket.setblocking(False)
-        with suppress(BlockingIOError):
-            while not self.is_ended:
-                self._take()
-        self._socket.settimeout(_PATIENCE_SECONDS)
-        return list(iter(self._message, None))
-
     def _take(self) -> None:
-        """Receive once, as the socket is set: waiting or not."""
+        """Receive once."""
         try:
             found = self._socket.recv(1 << 20)
         except ConnectionResetError:
