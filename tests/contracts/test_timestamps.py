@@ -1,5 +1,7 @@
 """When a hash was first seen: by anybody, once, at the block's time, where a state proof looks for it."""
 
+import time
+
 import pytest
 from contract_world import id_of, refused, slot_of
 
@@ -17,6 +19,15 @@ def test_stamping_records_the_time_of_the_block(world):
     sent = world.send(world.account(), world.Timestamps, "stamp", plan)
     assert sent.events == [("Stamped", (plan,))]
     assert world.read(world.Timestamps, "stampedAt", plan) == sent.block_time == now + 1_000
+
+
+def test_giving_an_account_ether_does_not_use_up_the_time_of_the_next_block(world):
+    moment = world.now() + 1_000
+    world.next_block_at(moment)
+    others = [world.account() for _ in range(3)]
+    time.sleep(1.1)
+    assert world.send(others[0], world.Timestamps, "stamp", hash_of("after gifts")).block_time == moment
+    assert world.send(others[1], world.Timestamps, "stamp", hash_of("and on from there")).block_time >= moment
 
 
 def test_the_first_time_stands_whoever_tries_again(world):

@@ -187,6 +187,7 @@ class Ledger:
         """Raise an account to at least `wei` by a transfer from the faucet; never lowers it.
 
         What has code is not asked whether it takes ether: a contract that is gone at once leaves its own to it.
+        A time set for the next block is kept for the one after the faucet's, which happens at the head's time.
         """
         with self.lock:
             state = self.machine.state(self.head)
@@ -207,7 +208,13 @@ class Ledger:
                 max_priority_fee_per_gas=1,
                 value_wei=missing,
             )
-            self.settle(self.offer(transfer.sign(genesis.FAUCET_KEY)))
+            set_time = self._next_time
+            if set_time is not None:
+                self._next_time = self.head.timestamp
+            try:
+                self.settle(self.offer(transfer.sign(genesis.FAUCET_KEY)))
+            finally:
+                self._next_time = set_time
 
     def snapshot(self) -> int:
         """Remember the present head; returns a number for `revert`."""
