@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, ClassVar
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -13,6 +14,43 @@ MOST_PIPELINED = 100
 _VERSIONS = ("1.0", "1.1")
 _TOO_LARGE = "The head of the request is too large."
 _UNREADABLE = "Invalid HTTP request received."
+
+
+class _Joined:
+    """What an answer is written to: its head leaves with the first of its body, by one call of the system.
+
+    Where nothing of a body is at hand, the head leaves at the next turn of the loop.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._held, self._is_begun = b"", False
+
+    def write(self, data: bytes) -> None:
+        """Send, or hold what comes first."""
+        if not self._is_begun:
+            self._is_begun, self._held = True, data
+            self._loop.call_soon(self.flush)
+        elif self._held:
+            held, self._held = self._held, b""
+            self._transport.writelines([held, data])
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send what is held."""
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Send what is held, and hang up then."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is sent."""
+        return self._transport.is_closing()
 
 
 class BoundedHead(HttpToolsProtocol):
@@ -28,6 +66,8 @@ class BoundedHead(HttpToolsProtocol):
     """The head that was just read, without its offer of another protocol."""
     _why = ""
     _in_hand: RequestResponseCycle | None = None
+    _answer: _Joined | None = None
+    """Of the request in hand."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -74,7 +114,18 @@ class BoundedHead(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_hand = cycle
+        cycle.transport = self._answer = _Joined(self.transport, self.loop)
         super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """On to what came meanwhile."""
+        self._flush()
+        super().on_response_complete()
+
+    def _flush(self) -> None:
+        # before anything else is written: an answer without a body is all head
+        if self._answer is not None:
+            self._answer.flush()
 
     def on_url(self, url: bytes) -> None:
         """Keep the address, or a part of it."""
@@ -118,6 +169,7 @@ class BoundedHead(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read; after the answers to what came before it, which are all then."""
         self._is_over = True
+        self._flush()
         self.drop_unfinished()
         # `cycle` is the newest request that could; there may be none yet, which the stubs do not know
         cycle: Any = self.cycle

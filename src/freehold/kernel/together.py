@@ -8,8 +8,8 @@ for a lock, for a file) raises `MustWait` and is done by itself, in a thread of 
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ from freehold.kernel.store import MustWait
 
 MOST_AT_ONCE = 16
 """Acts of one commit: others who read or write the database wait for so many at most."""
+GATHERING_SECONDS = 0.0002
+"""For each of those that were told last: they are likely to come again at once, and are awaited so long."""
 SPARE_SECONDS = 0.2
 """That one commit takes, and what was asked before it is still fresh; more than each use wants by itself."""
 
@@ -40,8 +42,10 @@ class Together:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._waiting: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
-        self._starting = threading.Lock()
+        self._acts: deque[_Act] = deque()
+        self._changed = threading.Condition()
+        self._wanted = 1
+        """So many acts wake the thread."""
         self._thread: threading.Thread | None = None
         self._stopped = False
 
@@ -53,33 +57,45 @@ class Together:
         """
         loop = asyncio.get_running_loop()
         one = _Act(act, loop.create_future(), loop)
-        with self._starting:
+        with self._changed:
             if self._stopped:
                 raise Stopped("this node is ending", hint="Ask again once it is back.")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="together", daemon=True)
                 self._thread.start()
-            self._waiting.put(one)
+            self._acts.append(one)
+            if len(self._acts) >= self._wanted:
+                self._changed.notify()
         return await one.told
 
     def stop(self) -> None:
         """Do what waits, and no more."""
-        with self._starting:
+        with self._changed:
             self._stopped = True
-            self._waiting.put(None)
+            self._changed.notify()
         if self._thread is not None:
             self._thread.join()
 
     def _work(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            acts = [first]
-            while len(acts) < MOST_AT_ONCE and not self._waiting.empty():
-                following = self._waiting.get()
-                if following is None:
-                    self._waiting.put(None)
-                    break
-                acts.append(following)
+        last = 0
+        while acts := self._next(last):
             _tell(acts, self._done(acts))
+            last = len(acts)
+
+    def _next(self, last: int) -> list[_Act]:
+        """What is done next, given how many were told just now; nothing once all is done and no more comes.
+
+        A commit of one at a time, while the others wait for the next, would cost twice as much a call.
+        """
+        with self._changed:
+            if last > 1:
+                self._await(last, last * GATHERING_SECONDS)
+            self._await(1, None)
+            return [self._acts.popleft() for _ in range(min(len(self._acts), MOST_AT_ONCE))]
+
+    def _await(self, wanted: int, seconds: float | None) -> None:
+        self._wanted = wanted
+        self._changed.wait_for(lambda: self._stopped or len(self._acts) >= wanted, seconds)
 
     def _done(self, acts: list[_Act]) -> list[tuple[Any, BaseException | None]]:
         try:

@@ -49,6 +49,7 @@ from freehold.features.payments.rules.payment import HEADER, Voucher, read_heade
 from freehold.features.payments.settling import accepted_voucher
 from freehold.features.payments.spending import channels_domain
 from freehold.kernel.http.bodies import UNPROVEN_BODY_BYTES
+from freehold.kernel.http.direct import DirectRoute
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import use_price
 from freehold.kernel.rights.standing import standing
@@ -326,12 +327,12 @@ def router(node: Node, gateway: Gateway) -> APIRouter:
     def models() -> dict[str, Any]:
         return {"account": node.account, "models": gateway.models()}
 
-    @routes.post("/predict")
     async def predict(request: Request) -> Response:
         body = await _bounded_body(request)
         given = await gateway.answer(body, request.headers.get(HEADER))
         return Response(given, media_type="application/json")
 
+    routes.add_api_route("/predict", predict, methods=["POST"], route_class_override=DirectRoute)
     return routes
 
 

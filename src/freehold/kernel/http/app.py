@@ -23,6 +23,7 @@ from freehold.kernel.client import is_bearer
 from freehold.kernel.door import problem
 from freehold.kernel.host import Host
 from freehold.kernel.http import operations, peer, public
+from freehold.kernel.http.direct import DirectRoute
 from freehold.kernel.http.gate import Gate
 from freehold.kernel.limits import Buckets
 from freehold.kernel.operation import SCHEMA, refused
@@ -46,11 +47,19 @@ class Served:
 
     def __init__(self, routes: FastAPI, host: Host, api_token: str) -> None:
         self._routes, self._host, self._token = routes, host, api_token
+        self._direct = {
+            (method, one.path): one
+            for one in routes.router.routes
+            if isinstance(one, DirectRoute)
+            for method in one.methods
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._routes(scope, receive, send)
+            direct = self._direct.get((scope.get("method", ""), scope["path"]))
+            answer = self._routes if direct is None else await _answered(direct, Request(scope, receive, send))
+            await answer(scope, receive, send)
             return
         # as RFC 9110 section 9.3.2 has it, whatever can be got: the same head, without the content
         asked = {**scope, "method": "GET"}
@@ -134,6 +143,17 @@ def _description(host: Host, api_token: str) -> bytes:
     # as a `model` it would be described as if it came as application/json
     said["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return json.dumps(said, separators=(",", ":")).encode()
+
+
+async def _answered(route: DirectRoute, request: Request) -> Response:
+    request.scope["route"] = route
+    try:
+        answer: Response = await route.endpoint(request)
+    except FreeholdError as error:
+        answer = problem(error)
+    except Exception as error:  # noqa: BLE001 - any, as the framework would
+        answer = await _crash(request, error)
+    return answer
 
 
 async def _problem(_: Request, error: Any) -> Response:
