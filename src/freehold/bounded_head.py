@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -114,7 +114,9 @@ class BoundedHead(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_hand = cycle
-        cycle.transport = self._answer = _Joined(self.transport, self.loop)
+        self._answer = _Joined(self.transport, self.loop)
+        # of a transport an answer needs no more than that
+        cycle.transport = cast("asyncio.Transport", self._answer)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
@@ -112,6 +113,7 @@ class Origin:
         return _address(self.host)
 
 
+@lru_cache(maxsize=1_024)
 def parse(text: str) -> Origin:
     """The origin that a text of any source names. Raises `NotAnOrigin`: saying what is wrong with it."""
     shape = _SHAPE.fullmatch(text) if len(text) <= MAX_TEXT else None

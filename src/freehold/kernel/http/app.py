@@ -51,15 +51,17 @@ class Served:
             (method, one.path): one
             for one in routes.router.routes
             if isinstance(one, DirectRoute)
-            for method in one.methods
+            for method in one.methods or ()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             direct = self._direct.get((scope.get("method", ""), scope["path"]))
-            answer = self._routes if direct is None else await _answered(direct, Request(scope, receive, send))
-            await answer(scope, receive, send)
+            if direct is None:
+                await self._routes(scope, receive, send)
+            else:
+                await _directly(direct, scope, receive, send)
             return
         # as RFC 9110 section 9.3.2 has it, whatever can be got: the same head, without the content
         asked = {**scope, "method": "GET"}
@@ -145,15 +147,16 @@ def _description(host: Host, api_token: str) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-async def _answered(route: DirectRoute, request: Request) -> Response:
-    request.scope["route"] = route
+async def _directly(route: DirectRoute, scope: Scope, receive: Receive, send: Send) -> None:
+    scope["route"] = route
+    request = Request(scope, receive, send)
     try:
         answer: Response = await route.endpoint(request)
     except FreeholdError as error:
         answer = problem(error)
     except Exception as error:  # noqa: BLE001 - any, as the framework would
         answer = await _crash(request, error)
-    return answer
+    await answer(scope, receive, send)
 
 
 async def _problem(_: Request, error: Any) -> Response:
