@@ -73,12 +73,16 @@ def counted(store: Store) -> int:
         return commits.kept(connection)
 
 
+def node_of(store: Store, require: Callable[[float], None] = lambda _: None) -> Any:
+    """As much of a node as is asked."""
+    return SimpleNamespace(store=store, continuity=SimpleNamespace(require=require))
+
+
 def run(
     store: Store, *acts: Callable[[], Any], require: Callable[[float], None] = lambda _: None
 ) -> list[Any]:
     """What came of acts that wait together: all are there before the first is done."""
-    node: Any = SimpleNamespace(store=store, continuity=SimpleNamespace(require=require))
-    together = Together(node)
+    together = Together(node_of(store, require))
 
     async def all_of_them() -> list[Any]:
         waiting = [asyncio.ensure_future(together.do(act)) for act in acts]
@@ -336,7 +340,62 @@ def test_an_act_that_fails_at_everything_does_not_end_the_thread(store: Store) -
     told = run(
         store, lambda: keep(store, "a", StopIteration()), lambda: keep(store, "b"), lambda: next(iter(()))
     )
-    assert all(isinstance(one, MustWait) for one in told)
+    assert isinstance(told[0], MustWait)
+    # with the first, or once it was told
+    assert type(told[1]) in (MustWait, int)
+    assert type(told[2]) in (MustWait, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError]
+)
+def test_whatever_an_act_raises_the_others_are_told_and_the_thread_goes_on(
+    file_store: Store, error: type[BaseException]
+) -> None:
+    """A future takes no StopIteration, and a loop that awaits an exit of the program ends."""
+    store = file_store
+
+    def raising() -> None:
+        raise error
+
+    together = Together(node_of(store))
+
+    async def told() -> list[Any]:
+        with store.reading():
+            acts = (lambda: keep(store, "a"), raising, lambda: keep(store, "b"))
+            waiting = [asyncio.ensure_future(together.do(act)) for act in acts]
+            await asyncio.sleep(0.05)
+        return await asyncio.gather(*waiting, together.do(lambda: keep(store, "c")), return_exceptions=True)
+
+    found = asyncio.run(asyncio.wait_for(told(), 10))
+    together.stop()
+    assert [type(one) for one in found] == [int, RuntimeError, int, int]
+    assert isinstance(found[1].__cause__, error)
+    assert set(seen(store)) == {"a", "b", "c"}
+
+
+def test_what_ends_a_part_undoes_all_and_not_the_thread(file_store: Store) -> None:
+    store = file_store
+    told = run(store, lambda: keep(store, "a", SystemExit()), lambda: keep(store, "b"), lambda: 1)
+    assert isinstance(told[0], MustWait)
+    assert keep(store, "c") == len(seen(store)) - 1
+
+
+def test_where_there_is_no_room_for_a_thread_the_next_act_tries_again(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = Together(node_of(file_store))
+
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", full)
+        with pytest.raises(RuntimeError, match="new thread"):
+            asyncio.run(together.do(lambda: keep(file_store, "a")))
+    assert asyncio.run(asyncio.wait_for(together.do(lambda: keep(file_store, "b")), 10)) == 0
+    together.stop()
+    assert set(seen(file_store)) == {"b"}
 
 
 def test_where_this_home_must_not_sign_each_act_finds_out_by_itself(store: Store) -> None:
@@ -349,8 +408,7 @@ def test_where_this_home_must_not_sign_each_act_finds_out_by_itself(store: Store
 
 
 def test_after_the_end_nothing_is_begun(store: Store) -> None:
-    node: Any = SimpleNamespace(store=store, continuity=SimpleNamespace(require=lambda _: None))
-    together = Together(node)
+    together = Together(node_of(store))
     assert asyncio.run(together.do(lambda: keep(store, "a"))) == 0
     together.stop()
     together.stop()
@@ -360,8 +418,7 @@ def test_after_the_end_nothing_is_begun(store: Store) -> None:
 
 
 def test_a_stop_does_what_waits_first(store: Store) -> None:
-    node: Any = SimpleNamespace(store=store, continuity=SimpleNamespace(require=lambda _: None))
-    together = Together(node)
+    together = Together(node_of(store))
 
     async def stopped() -> list[Any]:
         with store.reading():
@@ -380,8 +437,7 @@ def test_a_stop_does_what_waits_first(store: Store) -> None:
 
 
 def test_a_caller_that_hung_up_holds_up_nobody(store: Store) -> None:
-    node: Any = SimpleNamespace(store=store, continuity=SimpleNamespace(require=lambda _: None))
-    together = Together(node)
+    together = Together(node_of(store))
 
     async def hung_up() -> Any:
         with store.reading():

@@ -61,8 +61,10 @@ class Together:
             if self._stopped:
                 raise Stopped("this node is ending", hint="Ask again once it is back.")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="together", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="together", daemon=True)
+                # where there is no room for a thread now, there may be for the next act
+                thread.start()
+                self._thread = thread
             self._acts.append(one)
             if len(self._acts) >= self._wanted:
                 self._changed.notify()
@@ -97,7 +99,7 @@ class Together:
         self._wanted = wanted
         self._changed.wait_for(lambda: self._stopped or len(self._acts) >= wanted, seconds)
 
-    def _done(self, acts: list[_Act]) -> list[tuple[Any, BaseException | None]]:
+    def _done(self, acts: list[_Act]) -> list[tuple[Any, Exception | None]]:
         try:
             # the chain is asked before the database's lock is taken; who signs nothing is answered whatever it says
             with suppress(FreeholdError):
@@ -109,19 +111,28 @@ class Together:
         except StorageFailed:
             # none was kept; one that is alone may fit, or only read
             return [(None, MustWait()) for _ in acts]
-        except Exception as error:  # noqa: BLE001 - each of the callers is told
-            return [(None, error)] * len(acts)
+        except BaseException as error:  # noqa: BLE001 - each of the callers is told
+            return [(None, _told(error))] * len(acts)
 
 
-def _outcome(do: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+def _outcome(do: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return do(), None
-    except Exception as error:  # noqa: BLE001 - its caller is told
-        return None, error
+    except BaseException as error:  # noqa: BLE001 - its caller is told
+        return None, _told(error)
 
 
-def _tell(acts: list[_Act], outcomes: list[tuple[Any, BaseException | None]]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
+def _told(error: BaseException) -> Exception:
+    """An error as a future can hold it, which ends neither this thread nor the loop where it is awaited."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    made = RuntimeError(f"{type(error).__name__} where nothing is to end")
+    made.__cause__ = error
+    return made
+
+
+def _tell(acts: list[_Act], outcomes: list[tuple[Any, Exception | None]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
     for act, (answer, error) in zip(acts, outcomes, strict=True):
         by_loop.setdefault(act.loop, []).append((act.told, answer, error))
     for loop, told in by_loop.items():
@@ -132,7 +143,7 @@ def _tell(acts: list[_Act], outcomes: list[tuple[Any, BaseException | None]]) ->
             continue
 
 
-def _settle(told: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+def _settle(told: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
     for future, answer, error in told:
         if future.done():
             # its caller hung up; what was done stays done
