@@ -11,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 MOST_HEAD_BYTES = 64 * 1024
 MOST_PIPELINED = 100
 """Requests that wait on one connection for the answers of earlier ones."""
+MOST_JOINED_BYTES = 64 * 1024
+"""Of a body, copied behind its head; a longer one leaves by calls of its own anyway."""
 _VERSIONS = ("1.0", "1.1")
 _TOO_LARGE = "The head of the request is too large."
 _UNREADABLE = "Invalid HTTP request received."
@@ -31,10 +33,12 @@ class _Joined:
         if not self._is_begun:
             self._is_begun, self._held = True, data
             self._loop.call_soon(self.flush)
-        elif self._held:
+        elif self._held and len(data) <= MOST_JOINED_BYTES:
+            # not by `writelines`: in asyncio of 3.12 and 3.13 it told nobody of a reader that is slow
             held, self._held = self._held, b""
-            self._transport.writelines([held, data])
+            self._transport.write(held + data)
         else:
+            self.flush()
             self._transport.write(data)
 
     def flush(self) -> None:
@@ -93,7 +97,7 @@ class BoundedHead(HttpToolsProtocol):
                 data = b""
             except HttpParserUpgrade as offer:
                 if self._should_upgrade():
-                    self.handle_websocket_upgrade()
+                    self._upgrade()
                     return
                 # the parser has taken the body for the other protocol: once more, as if that were not offered
                 data, self._declined = self._declined + data[offer.args[0] :], b""
@@ -104,6 +108,15 @@ class BoundedHead(HttpToolsProtocol):
                 return
         if self._in_head and self._head_bytes > MOST_HEAD_BYTES:
             self.send_400_response(_TOO_LARGE)
+
+    def _upgrade(self) -> None:
+        # `cycle` is the newest request; there may be none yet, which the stubs do not know
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # what is still to be answered would be written into the other protocol
+            self.send_400_response("Another protocol begins once all before it is answered.")
+        else:
+            self.handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         """A request begins."""

@@ -1,9 +1,13 @@
 """Heads come first: whoever is answered what shows a block finds each subscriber told of it, in its buffer."""
 
+import errno
+import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -237,6 +241,48 @@ def test_there_is_room_for_so_many_and_for_others_once_they_go(side):
         height(side)
     with closing(Subscriber(address)):
         pass
+
+
+def test_where_no_descriptor_is_left_the_chain_goes_on_and_takes_subscribers_later(side, monkeypatch, caplog):
+    address, accept, refused = side.ask("freehold_headsFirst"), socket.socket.accept, []
+
+    def full(one):
+        if one.family != socket.AF_UNIX:
+            return accept(one)
+        refused.append(one)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(heads, "AGAIN_SECONDS", 0.2)
+    with monkeypatch.context() as exhausted, ThreadPoolExecutor() as pool:
+        exhausted.setattr(socket.socket, "accept", full)
+        coming = pool.submit(Subscriber, address)
+        time.sleep(0.5)
+        assert 1 <= len(refused) <= 4
+        side.ask("anvil_mine", 1)
+        exhausted.undo()
+        with closing(coming.result(5)) as one:
+            side.ask("anvil_mine", 1)
+            assert one.now() == 1
+    assert caplog.records == []
+
+
+def test_it_ends_for_subscribers_of_which_a_forked_process_has_a_copy(tmp_path):
+    with EmbeddedNode(tmp_path) as node, closing(Side(node.url)) as side:
+        one = Subscriber(side.ask("freehold_headsFirst"))
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(0)
+    try:
+        one.now()
+        assert one.is_ended
+    finally:
+        os.close(writing)
+        os.close(reading)
+        os.waitpid(child, 0)
+        one.close()
 
 
 def test_it_ends_with_the_chain(tmp_path):

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import uvicorn
 from node_world import until
 from raw_http import Wire
 
-from freehold.bounded_head import MOST_PIPELINED
+from freehold.bounded_head import MOST_JOINED_BYTES, MOST_PIPELINED, _Joined
 from freehold.kernel.http.connections import Connections, Impatient
 from freehold.kernel.http.gate import Gate
 from freehold.kernel.settings import Settings
@@ -158,6 +159,21 @@ def test_the_body_of_who_offers_another_protocol_is_its_body(served: Served, pro
     assert (first[1]["path"], first[1]["body"]) == ("/v1/predict", body.decode())
     assert second[1]["path"] == "/second"
     assert served.echo.seen == ["/v1/predict", "/second"]
+
+
+@pytest.mark.parametrize("size", [0, 1, MOST_JOINED_BYTES, MOST_JOINED_BYTES + 1])
+def test_an_answer_leaves_with_its_head_and_a_long_one_is_not_copied(size: int):
+    """By `write` alone, which in every asyncio tells of a reader that is slow."""
+    written: list[bytes] = []
+    transport: Any = SimpleNamespace(write=written.append, is_closing=lambda: False)
+    loop: Any = SimpleNamespace(call_soon=lambda _: None)
+    answer, body = _Joined(transport, loop), bytes(size)
+    answer.write(b"head")
+    assert written == []
+    answer.write(body)
+    answer.write(b"more")
+    assert b"".join(written) == b"head" + body + b"more"
+    assert len(written) == 2 or written[1] is body
 
 
 def test_what_a_body_says_is_no_header(served: Served):

@@ -283,6 +283,17 @@ def test_one_connection_takes_one_request_after_another(node):
     assert answer.count(b"200 OK") == answer.count(b'"0x7a69"') == 3
 
 
+@pytest.mark.parametrize("before", [1, 3])
+def test_a_socket_that_is_begun_behind_unanswered_requests_holds_none_of_their_answers(node, before):
+    handshake = (
+        b"GET / HTTP/1.1\r\n" + HOST + b"connection: Upgrade\r\nupgrade: websocket\r\n"
+        b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n"
+    )
+    answer = raw(node, (POST + HOST + SIZED + ASK) * before + handshake)
+    assert answer.count(b"200 OK") == answer.count(b'"0x7a69"') == before
+    assert b" 101 " not in answer
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
 def test_compressed_bodies_are_refused_by_name(node, web, encoding):
     refused = web.post(node.url, content=ASK, headers={"content-encoding": encoding})

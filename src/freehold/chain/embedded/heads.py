@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from freehold.chain.embedded.ledger import Ledger
 
 MOST_SUBSCRIBERS = 64
+AGAIN_SECONDS = 1.0
+"""Before the next subscriber is taken, where there was no descriptor left for one: nothing else ends the asking."""
 NEWS, WELCOME = b"!", b"+"
 
 
@@ -53,7 +55,7 @@ class Heads:
         if self._loop is None:
             with self._lock:
                 self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self._listener, self._enter)
+            self._listen()
         begun = self._ledger.changes
         if self._first and self._told < begun:
             told: asyncio.Future[None] = self._loop.create_future()
@@ -64,7 +66,7 @@ class Heads:
         """End all connections; the server has ended."""
         self._ledger.watchers.discard(self._changed)
         for one in (self._listener, *self._first):
-            one.close()
+            _end(one)
         self._first.clear()
         self.address = ""
         if self._folder:
@@ -86,24 +88,34 @@ class Heads:
         self._listener.setblocking(False)
         return shown
 
-    def _enter(self) -> None:
+    def _listen(self) -> None:
+        if self._loop is not None and self.address:
+            self._loop.add_reader(self._listener, self._enter, self._loop)
+
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
         """Somebody subscribes: welcome is said when all changes from now on will be."""
-        with suppress(BlockingIOError, ConnectionError):
+        try:
             made, _ = self._listener.accept()
-            made.setblocking(False)
-            if self._loop is None or len(self._first) >= MOST_SUBSCRIBERS:
-                made.close()
-                return
-            self._first.add(made)
-            # nothing is expected of it: whatever comes is the end
-            self._loop.add_reader(made, self._leave, made)
-            self._send(made, WELCOME)
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError:
+            loop.remove_reader(self._listener)
+            loop.call_later(AGAIN_SECONDS, self._listen)
+            return
+        made.setblocking(False)
+        if len(self._first) >= MOST_SUBSCRIBERS:
+            made.close()
+            return
+        self._first.add(made)
+        # nothing is expected of it: whatever comes is the end
+        loop.add_reader(made, self._leave, made)
+        self._send(made, WELCOME)
 
     def _leave(self, one: socket.socket) -> None:
         if self._loop is not None:
             self._loop.remove_reader(one)
         self._first.discard(one)
-        one.close()
+        _end(one)
 
     def _send(self, one: socket.socket, what: bytes) -> None:
         """One that has no room left has not read for hundreds of changes: it hears of its end in the same instant."""
@@ -134,3 +146,10 @@ class Heads:
                 told.set_result(None)
         for wake in tuple(self.watchers):
             wake()
+
+
+def _end(one: socket.socket) -> None:
+    """Hang up, also where a process that was forked off this one has the same socket."""
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
