@@ -18,7 +18,7 @@ from typing import Any
 from freehold.core import causes
 from freehold.core.causes import PathUnusable
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
-from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.errors import UNREADABLE, StorageFailed
 
 
 class InternalFault(FreeholdError, code="internal.fault"):
@@ -81,6 +81,11 @@ def _closed(error: Any) -> FreeholdError | None:
     return stopping() if "closed" in str(error) else None
 
 
+def _unreadable(error: Any) -> FreeholdError | None:
+    is_known = getattr(error, "sqlite_errorcode", 0) & 0xFF in UNREADABLE
+    return _database(error) if is_known else None
+
+
 def _database(error: Any) -> FreeholdError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -97,6 +102,7 @@ _KNOWN: tuple[tuple[type[BaseException], Callable[[Any], FreeholdError | None]],
     (OSError, causes.of),
     (sqlite3.OperationalError, _database),
     (sqlite3.ProgrammingError, _closed),
+    (sqlite3.DatabaseError, _unreadable),
     (EOFError, lambda _: InputEnded("the input ended before an answer", hint="Say it by an option.")),
     (UnicodeEncodeError, lambda _: InvalidInput("what was given is no text", hint="Say it in UTF-8.")),
     (MemoryError, lambda _: causes.SystemExhausted("there is not enough memory", hint="Free some memory.")),

@@ -76,9 +76,10 @@ class Commits:
         # what was committed stays committed; a note that lags is a check less
         with suppress(OSError):
             if self._file is not None:
-                os.pwrite(self._file, f"{number:0{_DIGITS}}{self._said}".encode(errors="replace"), 0)
-                if self._said:
-                    os.truncate(self._file, _DIGITS + len(self._said.encode(errors="replace")))
+                said = f"{number:0{_DIGITS}}{self._said}".encode(errors="replace")
+                # a disk may take a part, which is read as a number that lags
+                if os.pwrite(self._file, said, 0) == len(said) and self._said:
+                    os.truncate(self._file, len(said))
                     self._said = ""
 
     def close(self) -> None:

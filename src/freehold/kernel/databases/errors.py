@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from freehold.core.errors import Conflict, Unavailable
+
+UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What SQLite says of a file that is damaged, and of a disk that fails at reading, which may pass."""
 
 
 class StorageFailed(Unavailable, code="store.failed"):

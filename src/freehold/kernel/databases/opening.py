@@ -13,7 +13,7 @@ from freehold.core.connection import Connection
 from freehold.core.errors import NotFound
 from freehold.kernel.databases import address, copying, migrations
 from freehold.kernel.databases.commits import Commits
-from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
+from freehold.kernel.databases.errors import UNREADABLE, DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.databases.soundness import read_only, require_sound
 
 FILE = copying.FILE
@@ -72,9 +72,11 @@ class SqliteDatabase:
             self.connection.execute("COMMIT")
             if counted:
                 self._commits.note(number)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self._rollback()
-            raise _failed(error, committing=committing) from error
+            if (found := _failed(error, committing=committing)) is None:
+                raise
+            raise found from error
         except BaseException:
             self._rollback()
             raise
@@ -105,9 +107,13 @@ class SqliteDatabase:
         self._commits.close()
 
 
-def _failed(error: sqlite3.OperationalError, *, committing: bool) -> StorageFailed:
-    """What an error of SQLite's means for whoever wanted to keep something."""
+def _failed(error: sqlite3.DatabaseError, *, committing: bool) -> StorageFailed | None:
+    """What an error of SQLite's means for whoever wanted to keep something; None where its caller asked what is wrong."""
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind in UNREADABLE:
+        return StorageFailed(f"cannot read what is kept: {error}", hint="Run freehold doctor.")
+    if not isinstance(error, sqlite3.OperationalError):
+        return None
     if kind == sqlite3.SQLITE_BUSY:
         return DatabaseLocked(
             f"cannot write: {error}",
