@@ -32,9 +32,9 @@ WORDS = [
 ]
 KINDS: dict[str, Callable[[random.Random, int], Any]] = {
     "double": lambda r, n: pa.array(
-        gaps(r, [r.choice([r.gauss(0, 1), 1e20, 5e-324, 0.0, 7.0]) for _ in range(n)])
+        gaps(r, [r.choice([spread(r), spread(r), 1e20, 5e-324, 0.0, -0.0, 7.0]) for _ in range(n)])
     ),
-    "float": lambda r, n: pa.array(gaps(r, [r.gauss(0, 1) for _ in range(n)]), pa.float32()),
+    "float": lambda r, n: pa.array(gaps(r, [spread(r) for _ in range(n)]), pa.float32()),
     "half": lambda r, n: pa.array(np.array([r.gauss(0, 1) for _ in range(n)], dtype=np.float16)),
     **{
         str(kind): lambda r, n, kind=kind: pa.array(gaps(r, [r.randrange(120) for _ in range(n)]), kind)
@@ -79,6 +79,11 @@ _PACKINGS = {
     "bool": ["RLE", "PLAIN"],
     "decimal": ["BYTE_STREAM_SPLIT", "PLAIN"],
 }
+
+
+def spread(r: random.Random) -> float:
+    """A number of any size at which its text changes its form."""
+    return r.gauss(0, 1) * 10.0 ** r.randint(-9, 18)
 
 
 def word(r: random.Random) -> str:

@@ -16,8 +16,8 @@ from freehold.core.late import np, npt
 from freehold.features.data.parquet.thrift import Compact, Damaged, NotPlain
 
 Codes: TypeAlias = "npt.NDArray[np.int32]"
-_MOST_MEMBERS = 64
-"""Of a page packed by gzip: writers make one, and each is copied with all behind it."""
+_MOST_MEMBERS, _PIECE_BYTES = 64, 64 << 10
+"""Of a page packed by gzip: writers make one, and what a piece has behind it is copied."""
 _MINI = 32
 """What the values of a part of a block of differences come in multiples of."""
 
@@ -130,16 +130,20 @@ def split(data: bytes, width: int, count: int) -> bytes:
 
 def _gzip(data: bytes, size: int) -> bytes:
     made, members, at = bytearray(), 0, 0
-    while at < len(data) and len(made) < size:
-        members += 1
-        if members > _MOST_MEMBERS:
-            raise Damaged("a page of it is packed in too many pieces")
-        stream = zlib.decompressobj(wbits=47)
+    stream = None
+    while at < len(data) and len(made) <= size:
+        if stream is None:
+            if len(made) == size:
+                break
+            members += 1
+            if members > _MOST_MEMBERS:
+                raise Damaged("a page of it is packed in too many pieces")
+            stream = zlib.decompressobj(wbits=47)
+        piece = data[at : at + _PIECE_BYTES]
         # one byte more shows that there is more
-        made += stream.decompress(data[at:], size - len(made) + 1)
-        at = len(data) - len(stream.unused_data)
-        if not stream.eof:
-            break
+        made += stream.decompress(piece, size - len(made) + 1)
+        at += len(piece) - len(stream.unused_data) - len(stream.unconsumed_tail)
+        stream = None if stream.eof else stream
     return bytes(made)
 
 
@@ -158,7 +162,7 @@ def _lz4(data: bytes, size: int) -> bytes:
 
 def _lz4_framed(data: bytes, size: int) -> bytes:
     """As Hadoop frames it: each block behind its two sizes, their highest byte first; else unframed."""
-    made, at = b"", 0
+    made, at = bytearray(), 0
     while at + 8 <= len(data):
         makes, takes = (int.from_bytes(data[at + n : at + n + 4], "big") for n in (0, 4))
         at += 8
@@ -166,7 +170,7 @@ def _lz4_framed(data: bytes, size: int) -> bytes:
             return _lz4(data, size)
         made += _lz4(data[at : at + takes], makes)
         at += takes
-    return made if at == len(data) else _lz4(data, size)
+    return bytes(made) if at == len(data) else _lz4(data, size)
 
 
 _CODECS: Mapping[int, Callable[[bytes, int], bytes]] = {

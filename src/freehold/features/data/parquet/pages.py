@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -10,6 +11,7 @@ from freehold.core.late import np
 from freehold.features.data.parquet import packed
 from freehold.features.data.parquet.footer import FIXED, Chunk, Leaf
 from freehold.features.data.parquet.kinds import BOOLEAN, BYTES, INT32, INT96, Made
+from freehold.features.data.parquet.packed import Codes
 from freehold.features.data.parquet.thrift import Compact, Damaged, NotPlain
 from freehold.features.data.rules.columns import Column, Mask, Raw
 
@@ -78,7 +80,7 @@ class Pages:
         self._rows = rows
         """Rows of the group that no page has been read of."""
         self._page = _Page(0, lambda _: Column(made.kind, []))
-        self._dictionary: Raw | Sequence[Any] | None = None
+        self._dictionary: _Dictionary | None = None
 
     def take(self, rows: int) -> Column:
         """The next rows."""
@@ -106,7 +108,7 @@ class Pages:
             count = told[DICTIONARY].get(1, -1)
             if not 0 <= count <= MOST_KINDS:
                 raise NotPlain(f"a column has over {MOST_KINDS:,} different values in its dictionary")
-            self._dictionary = self._values(raw, _PLAIN, count)(count)
+            self._dictionary = _Dictionary(self._leaf, self._made, raw, count)
         elif DATA in told:
             raw = packed.unpacked(data, self._chunk.codec, told[2])
             self._page = self._data(raw, told[DATA])
@@ -144,7 +146,7 @@ class Pages:
         if encoding in (_PLAIN_DICTIONARY, _DICTIONARY):
             if self._dictionary is None:
                 raise Damaged("its dictionary is not there")
-            return _coded(self._made, self._dictionary, _codes(raw, held, len(self._dictionary)), present)
+            return _coded(self._dictionary, _codes(raw, held, self._dictionary.count), present)
         return _plain(self._made, self._values(raw, encoding, held), count, present)
 
     def _values(self, raw: bytes, encoding: int, count: int) -> Callable[[int], Raw | Sequence[Any]]:
@@ -155,7 +157,7 @@ class Pages:
             if texts is None and encoding != _PLAIN:
                 raise NotPlain("its texts are packed in a way that is not read here")
             return _Texts(raw, made, texts).take
-        return _sliced(made.made(_fixed(raw, self._leaf, encoding, count)))
+        return _sliced(_fixed(raw, self._leaf, encoding, count), made)
 
 
 def _fixed(raw: bytes, leaf: Leaf, encoding: int, count: int) -> Raw:
@@ -206,11 +208,52 @@ class _Texts:
             found.append(raw[at : at + size])
             at += size
         self._at, self._row = at, self._row + count
-        if self._made.kind.is_text:
-            return [one.decode() for one in found]
-        held = np.empty(count, dtype=object)
-        held[:] = found
-        return self._made.made(held)
+        return _of_texts(found, self._made)
+
+
+def _of_texts(found: list[bytes], made: Made) -> Raw | Sequence[Any]:
+    if made.kind.is_text:
+        return [one.decode() for one in found]
+    held = np.empty(len(found), dtype=object)
+    held[:] = found
+    return made.made(held)
+
+
+def _placed(raw: bytes, leaf: Leaf, made: Made, count: int) -> Callable[[Codes], Raw | Sequence[Any]]:
+    """What gives those of `count` plain values that stand at some places."""
+    if leaf.physical != BYTES:
+        values = _fixed(raw, leaf, _PLAIN, count)
+        return lambda places: made.made(values[places])
+    begins, at = array("I"), 0
+    for _ in range(count):
+        begins.append(at + 4)
+        at += 4 + int.from_bytes(raw[at : at + 4], "little")
+        if at > len(raw):
+            raise Damaged("it ends in a text")
+    begins.append(at + 4)
+    return lambda places: _of_texts([raw[begins[n] : begins[n + 1] - 4] for n in places.tolist()], made)
+
+
+class _Dictionary:
+    """What codes stand for, made where it is used: a page makes many times its size of it, and each column has one."""
+
+    def __init__(self, leaf: Leaf, made: Made, raw: bytes, count: int) -> None:
+        self.count, self._made = count, made
+        self._values = _placed(raw, leaf, made, count)
+        self._all: Raw | Sequence[Any] | None = None
+
+    def column(self, codes: Codes, missing: Mask | None) -> Column:
+        """Rows of these codes."""
+        kind = self._made.kind
+        if not self.count:
+            # where every row is a gap it may be empty
+            return Column(kind, _blank(self._made, len(codes), self._values(codes[:0])), None, missing)
+        if self._all is None and self.count <= len(codes):
+            self._all = self._values(np.arange(self.count, dtype=np.int32))
+        if self._all is not None:
+            return Column(kind, self._all, codes, missing)
+        used, places = np.unique(codes, return_inverse=True)
+        return Column(kind, self._values(used), places, missing)
 
 
 def _lengthy(raw: bytes, count: int) -> tuple[list[int], int]:
@@ -219,18 +262,18 @@ def _lengthy(raw: bytes, count: int) -> tuple[list[int], int]:
     return lengths.tolist(), at
 
 
-def _sliced(values: Raw) -> Callable[[int], Raw]:
+def _sliced(values: Raw, made: Made) -> Callable[[int], Raw]:
     at = 0
 
     def take(count: int) -> Raw:
         nonlocal at
         at += count
-        return values[at - count : at]
+        return made.made(values[at - count : at])
 
     return take
 
 
-def _codes(raw: bytes, count: int, kinds: int) -> packed.Codes:
+def _codes(raw: bytes, count: int, kinds: int) -> Codes:
     if count == 0:
         return np.empty(0, dtype=np.int32)
     if not raw:
@@ -241,27 +284,21 @@ def _codes(raw: bytes, count: int, kinds: int) -> packed.Codes:
     return codes
 
 
-def _coded(made: Made, dictionary: Raw | Sequence[Any], codes: packed.Codes, present: Mask | None) -> _Page:
-    if present is None:
-        whole = Column(made.kind, dictionary, codes)
-    else:
-        spread = np.zeros(len(present), dtype=np.int32)
-        spread[present] = codes
-        # where every row is a gap the dictionary may be empty
-        held = dictionary if len(dictionary) else _blank(made, 1, dictionary)
-        whole = Column(made.kind, held, spread, _gaps(present))
-    return _page(whole)
-
-
-def _page(whole: Column) -> _Page:
+def _coded(dictionary: _Dictionary, codes: Codes, present: Mask | None) -> _Page:
+    gaps = None if present is None or present.all() else ~present
+    if gaps is not None:
+        spread = np.zeros(len(gaps), dtype=np.int32)
+        spread[~gaps] = codes
+        codes = spread
     at = 0
 
     def take(count: int) -> Column:
         nonlocal at
         at += count
-        return whole.cut(at - count, at)
+        here = None if gaps is None else gaps[at - count : at]
+        return dictionary.column(codes[at - count : at], here)
 
-    return _Page(len(whole), take)
+    return _Page(len(codes), take)
 
 
 def _plain(
@@ -296,10 +333,6 @@ def _blank(made: Made, rows: int, like: Raw | Sequence[Any]) -> Any:
     if like.dtype == object and made.kind.numbers is None:
         blank[:] = b""
     return blank
-
-
-def _gaps(present: Mask) -> Mask | None:
-    return None if present.all() else ~present
 
 
 def joined(parts: Sequence[Column]) -> Column:

@@ -5,6 +5,7 @@ The footer claims sizes too, and a reader does not hold it to them. A page never
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from freehold.features.data.parquet import footer, pages
@@ -30,26 +31,30 @@ def measured(stream: BinaryIO, told: footer.Footer, read: Collection[int], most:
     Columns are given by their place among the leaves. Counting ends once the first is over `most`. Raises NotPlain.
     """
     total = seen = 0
+    left = stream.seek(0, os.SEEK_END)
     densest = dict.fromkeys(read, 1)
-    for _, chunks in told.groups:
-        for place in read:
+    for rows, chunks in told.groups:
+        # of no rows some writers say that their pages are nowhere
+        for place in read if rows else ():
             name = ".".join(told.leaves[place].path)
             if chunks[place].is_elsewhere:
                 raise NotPlain(f"column '{name}' lies in another file, or is encrypted")
-            for made, values in _pages(stream, chunks[place]):
-                total, seen = total + made, seen + 1
+            for taken, made, values in _pages(stream, chunks[place]):
+                total, seen, left = total + made, seen + 1, left - taken
                 if total > most:
                     return total, 1
                 if seen > MOST_PAGES:
                     raise NotPlain(f"it has over {MOST_PAGES:,} pages")
+                if left < 0:
+                    raise NotPlain("its pages lie in each other")
                 if made > MOST_CELL_BYTES * (values + 1):
                     raise NotPlain(f"column '{name}' has a cell of over {MOST_CELL_BYTES:,} bytes")
                 densest[place] = max(densest[place], made // max(values, 1))
     return total, sum(densest.values())
 
 
-def _pages(stream: BinaryIO, chunk: footer.Chunk) -> Iterator[tuple[int, int]]:
-    """Of each page, what it makes, and of how many values."""
+def _pages(stream: BinaryIO, chunk: footer.Chunk) -> Iterator[tuple[int, int, int]]:
+    """Of each page its bytes in the file, those it makes, and of how many values."""
     begins, ends = chunk.begins, chunk.begins + chunk.packed
     while begins < ends:
         header, at = pages.header(stream, begins)
@@ -59,5 +64,6 @@ def _pages(stream: BinaryIO, chunk: footer.Chunk) -> Iterator[tuple[int, int]]:
             values = max(values, held.get(1, 0))
             if held.get(encoding) == _DELTA_BYTE_ARRAY:
                 raise NotPlain("its texts are packed by DELTA_BYTE_ARRAY")
-        yield header[2], values
-        begins = at + header[3]
+        ends_at = at + header[3]
+        yield ends_at - begins, header[2], values
+        begins = ends_at

@@ -90,7 +90,9 @@ class Column:
         if self.kind.is_text:
             return _coded(self.cells())
         raw = np.asarray(self.raw())
-        _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
+        # -0.0 and 0.0 are equal, and have two texts
+        bits = raw.view(f"i{raw.itemsize}") if raw.dtype.kind == "f" else raw
+        _, first, inverse = np.unique(bits, return_index=True, return_inverse=True)
         try:
             kinds = self.kind.texts(raw[first])
         except UnicodeDecodeError:

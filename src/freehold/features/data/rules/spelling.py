@@ -12,7 +12,7 @@ from freehold.core.late import np, npt
 from freehold.features.data.rules.columns import Raw
 
 _WIDE = Context(prec=100, Emin=-10_000, Emax=10_000)
-_LOW, _HIGH = -7, 15
+_LOW, _HIGH = -7, 10
 """Powers of ten between which a number is written without one."""
 _EXACT = 53
 """Bits of a whole number that a double holds."""
