@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import re
+from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,7 +37,16 @@ _STRAY_QUOTE = {
 }
 """More after a quote that ends a cell: the reader would join `"1"2` to 12. Seen in quoted text, too, where it is right."""
 
-
+_CELLS = {
+    mark: re.compile(
+        r'"[^"]*(?:""[^"]*)*(?:(\Z)|"(?=[%s\r\n]|\Z)|"([^%s\r\n]))|[^%s\r\n]+|.' % ((re.escape(mark),) * 3),
+        re.DOTALL,
+    )
+    for mark in f",{names.SEPARATORS}"
+}
+"""Cells of a row, and what is between them; with a group where a quote stays open, or a cell goes on after it."""
+_LONG, _END, _AFTER = "field limit", "unexpected end of data", "expected after"
+"""In what the standard library's reader says."""
 _RAGGED = {
     ",": "Quote cells that contain commas; fill cells that are missing.",
     ";": "Quote cells that contain semicolons; fill cells that are missing.",
@@ -172,7 +182,9 @@ class Delimited:
             cells = next(csv.reader(io.StringIO(text), strict=True, delimiter=self.separator), [])
         except UnicodeDecodeError:
             raise self._not_utf8() from None
-        except csv.Error:
+        except csv.Error as error:
+            if _LONG in str(error):
+                raise self._unreadable(str(error)) from None
             raise InvalidTable(
                 said("{file}: a quote opens in the first line and does not close there", file=self._file),
                 hint=said("Write each name in one line, without a line break in it, and close its quotes."),
@@ -207,7 +219,8 @@ class Delimited:
                 last = columns[-1][-1]
                 yield Batch([text(column) for column in columns])
         except _Ragged as error:
-            raise self._ragged(error) from None
+            # a quote that never closes takes what follows into its cell
+            raise (self._unreadable(_END) if self._opened(_END) else self._ragged(error)) from None
         except UnicodeDecodeError:
             raise self._not_utf8() from None
         except csv.Error as error:
@@ -315,27 +328,17 @@ class Delimited:
         self._stream.seek(max(0, size - len(open_)))
         # of blanks and quotes alone, one that is closed can end like that too
         if last.strip('" \t\r\n') and self._stream.read() == open_:
-            raise InvalidTable(
-                said("{file}: a quote is opened in the last row and never closed", file=self._file),
-                hint=said("Close it. A file that was cut short ends so: look for the rows that are missing."),
-            )
+            raise self._unreadable(_END)
 
     def _require_strict(self) -> None:
         with self._text() as text:
-            reader = csv.reader(text, strict=True, delimiter=self.separator)
             try:
-                for _ in reader:
-                    pass
-            except csv.Error:
-                raise InvalidTable(
-                    said(
-                        "{file}, line {line_num}: a cell goes on after its closing quote",
-                        file=self._file,
-                        line_num=reader.line_num,
-                    ),
-                    hint=said('Quote a cell as a whole, and write "" for a quote in it.'),
-                    line=reader.line_num,
-                ) from None
+                deque(csv.reader(text, strict=True, delimiter=self.separator), maxlen=0)
+            except csv.Error as error:
+                reason = str(error)
+            else:
+                return
+        raise self._unreadable(reason)
 
     def _ragged(self, error: _Ragged) -> InvalidTable:
         known = said("the header") if self.header else said("the first line")
@@ -352,17 +355,71 @@ class Delimited:
             row=error.row,
         )
 
+    def _stopped(self, only: str) -> InvalidTable | None:
+        """What keeps a strict reader from its end, if it is that which is asked for."""
+        with self._text() as text:
+            try:
+                deque(csv.reader(text, strict=True, delimiter=self.separator), maxlen=0)
+            except csv.Error as error:
+                reason = str(error)
+                return self._unreadable(reason) if only in reason else None
+        return None
+
+    def _opened(self, fault: str) -> int:
+        """In which line the cell begins at which a reader stops; 0: it does not."""
+        most, before, ended = csv.field_size_limit(), int(bool(self._begin)), False
+        lines: list[str] = []
+
+        def noted(text: io.TextIOWrapper) -> Iterator[str]:
+            nonlocal before, ended
+            for line in text:
+                if ended:
+                    before, ended = before + len(lines), False
+                    lines.clear()
+                lines.append(line)
+                yield line
+
+        with suppress(csv.Error), self._text() as text:
+            for _ in csv.reader(noted(text), strict=fault == _AFTER, delimiter=self.separator):
+                ended = True
+        for cell in _CELLS[self.separator].finditer("".join(lines)):
+            length = cell.end() - cell.start()
+            if {_LONG: length > most, _END: cell[1] is not None, _AFTER: cell[2] is not None}[fault]:
+                ends = itertools.accumulate(map(len, lines))
+                return before + 1 + sum(end <= cell.start() for end in ends)
+        return 0
+
     def _unreadable(self, reason: str) -> InvalidTable:
-        if "field limit" in reason:
+        fault = next((one for one in (_LONG, _END, _AFTER) if one in reason), "")
+        if not fault:
+            return InvalidTable(
+                said("{file} is not a readable CSV file", file=self._file),
+                hint=said("Check quotes and line ends."),
+            )
+        line = self._opened(fault)
+        told = {"file": self._file, "line_num": line}
+        if fault == _LONG:
             most = csv.field_size_limit()
             return InvalidTable(
-                f"{self._file} has a cell of over {most:,} characters",
-                hint="Leave that column out of the file; no setting raises it.",
+                said(
+                    "{file}, line {line_num}: a cell begins that has over {most} characters",
+                    most=most,
+                    **told,
+                ),
+                hint=said("If a quote opens it, close that; else leave the column out of the file."),
                 limit=most,
+                line=line,
+            )
+        if fault == _END:
+            return InvalidTable(
+                said("{file}, line {line_num}: a quote is opened in the last row and never closed", **told),
+                hint=said("Close it. A file that was cut short ends so: look for the rows that are missing."),
+                line=line,
             )
         return InvalidTable(
-            said("{file} is not a readable CSV file", file=self._file),
-            hint=said("Check quotes and line ends."),
+            said("{file}, line {line_num}: a cell goes on after its closing quote", **told),
+            hint=said('Quote a cell as a whole, and write "" for a quote in it.'),
+            line=line,
         )
 
     def _not_utf8(self) -> InvalidTable:
