@@ -1,10 +1,12 @@
 """What the local chain does at the edges of its methods: refused halfway, rewound meanwhile, supposed of a precompile."""
 
+import asyncio
 import hashlib
 
 import pytest
 
 from freehold.chain.embedded import sending
+from freehold.chain.embedded.edge import Threads
 from freehold.chain.embedded.faults import Fault
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.methods import Methods
@@ -110,3 +112,19 @@ def test_what_is_rewound_while_it_is_told_is_told_anew(ask, methods, ledger, mon
     ask("eth_sendTransaction", {"from": dev, "data": "0x5f5fa000"})
     told = ask("eth_getFilterChanges", heard)
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("error", [StopIteration, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_whatever_a_thread_meets_is_told_and_ends_neither_it_nor_the_loop(error):
+    threads = Threads()
+
+    def raising():
+        raise error
+
+    async def asked():
+        with pytest.raises(RuntimeError, match=error.__name__):
+            await asyncio.wait_for(threads.run(raising), 10)
+        return await asyncio.wait_for(threads.run(lambda: 7), 10)
+
+    assert asyncio.run(asked()) == 7
+    threads.close()

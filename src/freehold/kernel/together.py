@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from freehold.core.errors import FreeholdError, Unavailable
+from freehold.core.told import held
 from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.node import Node
 from freehold.kernel.store import MustWait
@@ -112,23 +113,14 @@ class Together:
             # none was kept; one that is alone may fit, or only read
             return [(None, MustWait()) for _ in acts]
         except BaseException as error:  # noqa: BLE001 - each of the callers is told
-            return [(None, _told(error))] * len(acts)
+            return [(None, held(error))] * len(acts)
 
 
 def _outcome(do: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return do(), None
     except BaseException as error:  # noqa: BLE001 - its caller is told
-        return None, _told(error)
-
-
-def _told(error: BaseException) -> Exception:
-    """An error as a future can hold it, which ends neither this thread nor the loop where it is awaited."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    made = RuntimeError(f"{type(error).__name__} where nothing is to end")
-    made.__cause__ = error
-    return made
+        return None, held(error)
 
 
 def _tell(acts: list[_Act], outcomes: list[tuple[Any, Exception | None]]) -> None:

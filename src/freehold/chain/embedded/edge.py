@@ -16,6 +16,7 @@ from freehold.chain.embedded.faults import LIMIT, Fault
 from freehold.chain.embedded.heads import Heads
 from freehold.chain.embedded.origins import Origins, granted
 from freehold.chain.embedded.turns import Memory
+from freehold.core.told import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -57,7 +58,7 @@ class Threads:
             try:
                 outcome = False, function(*given)
             except BaseException as error:  # noqa: BLE001 - raised where it is awaited
-                outcome = True, error
+                outcome = True, held(error)
             # the loop may have ended
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, *outcome)
