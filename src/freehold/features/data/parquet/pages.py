@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ MOST_HEADER_BYTES = 64 << 10
 """Statistics in it hold whole cells."""
 MOST_KINDS = 1_000_000
 """In a dictionary, which may hold more than a row group has rows: what a whole frame could have, and no longer has."""
-DATA, DICTIONARY, DATA_2 = 5, 7, 8
-"""Fields of a page's header for what is in it."""
+_CHECK_SUM, DATA, DICTIONARY, DATA_2 = 4, 5, 7, 8
+"""Fields of a page's header: for its bytes, where whoever wrote it counted them, and for what is in it."""
 HEADER = {
     2: int,
     3: int,
+    _CHECK_SUM: int,
     DATA: {1: int, 2: int, 3: int},
     DICTIONARY: {1: int, 2: int},
     DATA_2: {1: int, 2: int, 3: int, 4: int, 5: int, 6: int, 7: bool},
@@ -103,6 +105,8 @@ class Pages:
         self._at = begins + told[3]
         if len(data) < told[3]:
             raise Damaged("it ends in a page")
+        if _CHECK_SUM in told and zlib.crc32(data) != told[_CHECK_SUM] & 0xFFFF_FFFF:
+            raise Damaged("a page of it is damaged")
         if DICTIONARY in told:
             raw = packed.unpacked(data, self._chunk.codec, told[2])
             count = told[DICTIONARY].get(1, -1)

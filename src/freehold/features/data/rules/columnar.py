@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _BATCH_ROWS, _BATCH_BYTES = 65_536, 32 << 20
+_LEAST_ROWS = 16
+"""Of a batch: each takes its time for every column, however few rows it has."""
 _FIXED_BYTES = 64
 """Of a cell in a column whose cells have one width."""
 _NESTED = Kind("lists or structs")
@@ -57,7 +59,9 @@ class Columnar:
             total, row_bytes = chunks.measured(self._stream, self._footer, self._read, self._most)
             self._require_made(total)
             row_bytes = max(row_bytes, 8 * len(self.names))
-            most_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // row_bytes))
+            most_rows = min(_BATCH_ROWS, _BATCH_BYTES // row_bytes)
+            if most_rows < min(_LEAST_ROWS, self.rows):
+                raise NotPlain(f"its rows make over {_BATCH_BYTES // _LEAST_ROWS:,} bytes each")
             for parts in self._parts(most_rows):
                 columns = zip(*(part.columns for part in parts), strict=True)
                 yield from self._pieces(parts[0] if len(parts) == 1 else Batch(list(map(joined, columns))))
