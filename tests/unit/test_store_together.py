@@ -300,7 +300,7 @@ def test_a_commit_that_fails_is_told_to_none_as_kept_and_each_tries_by_itself(fi
     assert keep(store, "a") == 0
 
 
-def test_a_commit_that_is_uncertain_is_told_to_all(
+def test_a_commit_that_is_uncertain_is_told_to_all_who_wrote_and_who_only_read_does_so_again(
     file_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = file_store
@@ -315,8 +315,8 @@ def test_a_commit_that_is_uncertain_is_told_to_all(
 
     with monkeypatch.context() as away:
         away.setattr(database, "connection", Away(database.connection))
-        told = run(store, lambda: keep(store, "a"), lambda: keep(store, "b"))
-    assert [type(one) for one in told] == [StorageUncertain] * 2
+        told = run(store, lambda: keep(store, "a"), lambda: "known", lambda: keep(store, "b"))
+    assert [type(one) for one in told] == [StorageUncertain, MustWait, StorageUncertain]
     assert seen(store) == {"a": 0, "b": 1}
 
 

@@ -160,6 +160,8 @@ class _Together:
         self._connection: Connection | None = None
         self._inside, self._broken = False, False
         self._locked: DatabaseLocked | None = None
+        self.begun = 0
+        """Transactions so far."""
 
     @contextmanager
     def part(self) -> Iterator[Connection]:
@@ -169,6 +171,7 @@ class _Together:
         """
         if self._inside:
             raise RuntimeError("a transaction is open already")
+        self.begun += 1
         self.require_sound()
         self._inside = self._broken = True
         try:
@@ -235,18 +238,20 @@ class Store:
                 yield Transaction(connection, self.before_append)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Iterator[Callable[[], int]]:
         """Transactions of this thread are parts of one commit meanwhile: each all or nothing by itself.
+
+        Yields what tells how many there were so far.
 
         None is kept before the end, so nothing of them may be told before. Others wait, so nothing in it may. What a
         part raises that is no refusal undoes all.
         Raises `MustWait`: that came; do each by itself. `StorageFailed`, `StorageUncertain`: of all parts.
         """
         with self._lock, ExitStack() as stack:
-            self._together = _Together(self._database, stack)
+            self._together = together = _Together(self._database, stack)
             stack.callback(setattr, self, "_together", None)
-            yield
-            self._together.require_sound()
+            yield lambda: together.begun
+            together.require_sound()
 
     @property
     def is_together(self) -> bool:

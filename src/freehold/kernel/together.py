@@ -28,6 +28,10 @@ SPARE_SECONDS = 0.2
 """That one commit takes, and what was asked before it is still fresh; more than each use wants by itself."""
 
 
+_Outcome = tuple[Any, Exception | None]
+"""What an act returned, or what it raised."""
+
+
 class Stopped(Unavailable, code="node.stopped"):
     """This node is ending."""
 
@@ -100,30 +104,39 @@ class Together:
         self._wanted = wanted
         self._changed.wait_for(lambda: self._stopped or len(self._acts) >= wanted, seconds)
 
-    def _done(self, acts: list[_Act]) -> list[tuple[Any, Exception | None]]:
+    def _done(self, acts: list[_Act]) -> list[_Outcome]:
+        outcomes: list[_Outcome] = []
+        wrote: list[bool] = []
         try:
             # the chain is asked before the database's lock is taken; who signs nothing is answered whatever it says
             with suppress(FreeholdError):
                 self._node.continuity.require(SPARE_SECONDS)
-            with self._node.store.together():
-                return [_outcome(act.do) for act in acts]
+            with self._node.store.together() as begun:
+                for act in acts:
+                    before = begun()
+                    outcomes.append(_outcome(act.do))
+                    wrote.append(begun() != before)
         except (StorageUncertain, DatabaseLocked) as error:
-            return [(None, error)] * len(acts)
+            # one that only read is no part of that; it may have read what others did here
+            wrote += [False] * (len(acts) - len(wrote))
+            return [(None, error if one else MustWait()) for one in wrote]
         except StorageFailed:
             # none was kept; one that is alone may fit, or only read
             return [(None, MustWait()) for _ in acts]
         except BaseException as error:  # noqa: BLE001 - each of the callers is told
             return [(None, held(error))] * len(acts)
+        else:
+            return outcomes
 
 
-def _outcome(do: Callable[[], Any]) -> tuple[Any, Exception | None]:
+def _outcome(do: Callable[[], Any]) -> _Outcome:
     try:
         return do(), None
     except BaseException as error:  # noqa: BLE001 - its caller is told
         return None, held(error)
 
 
-def _tell(acts: list[_Act], outcomes: list[tuple[Any, Exception | None]]) -> None:
+def _tell(acts: list[_Act], outcomes: list[_Outcome]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
     for act, (answer, error) in zip(acts, outcomes, strict=True):
         by_loop.setdefault(act.loop, []).append((act.told, answer, error))
