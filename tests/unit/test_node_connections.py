@@ -81,6 +81,19 @@ def test_who_only_just_came_may_say_who_asks_before_it_makes_room(pool):
     assert pool.ended == [*(f"slow{number}" for number in range(6)), "owner"], "there is no other left"
 
 
+def test_who_only_just_came_stays_while_others_have_had_their_answers(pool):
+    """Hundreds that asked and stay would otherwise have each newcomer ended by the next."""
+    for number in range(6):
+        pool.open(f"idle-{number}")
+        pool.serve(f"idle-{number}", HERE, phase="idle")
+        pool.made[f"idle-{number}"][0]._opened -= 1
+    pool.open("newcomer")
+    for number in range(3):
+        pool.open(f"next-{number}")
+        pool.serve(f"next-{number}", HERE, phase="idle")
+    assert pool.ended == ["idle-0", "idle-1", "idle-2", "idle-3"]
+
+
 def test_the_owners_and_those_at_work_stay(pool):
     for number in range(4):
         pool.open(f"owner{number}")

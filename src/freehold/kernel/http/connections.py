@@ -118,13 +118,13 @@ class Connections:
     def _end_one(self, among: Iterable[Connection], weights: Counter[str] | None = None) -> bool:
         """End the oldest of whoever has most that wait for it.
 
-        A fresh one only where none is older, one between requests only where no other is.
+        A fresh one only where none is older, and of those that are older one between requests only where no other is.
         """
         if self._tally:
             self._tally.refusal("connections")
         waited = [one for one in among if one.phase != "work" and one in self._open]
-        unfinished = [one for one in waited if one.phase != "idle"] or waited
-        unfinished = [one for one in unfinished if not one.fresh] or unfinished
+        older = [one for one in waited if not one.fresh] or waited
+        unfinished = [one for one in older if one.phase != "idle"] or older
         if not unfinished:
             return False
         weights = weights or Counter(one.caller for one in unfinished)
