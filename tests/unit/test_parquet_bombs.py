@@ -18,7 +18,7 @@ from freehold.features.data.parquet import footer, packed, thrift
 from freehold.features.data.parquet.pages import header
 from freehold.features.data.rules.columnar import Columnar
 
-KINDS = 200_000
+KINDS = 60_000
 TEXT = {"f1": 6, "f3": 0}
 DECIMAL = {"f1": 7, "f2": 2, "f3": 0}
 CODE = bytes([18]) + varint(1 << 1) + b"\1\0\0"
@@ -46,7 +46,7 @@ def of_dictionary(raw: bytes) -> bytes:
 def test_what_a_dictionary_holds_and_no_row_has_takes_no_memory(held: str, across: str) -> None:
     text = held == "texts"
     pages = of_dictionary(b"\2\0\0\0ab" * KINDS if text else b"\1\5" * KINDS)
-    many = 8
+    many = 6
     chunks = [(ZSTD, 4 + n * len(pages), len(pages)) for n in range(many)]
 
     def column(n: int) -> bytes:

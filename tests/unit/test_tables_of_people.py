@@ -119,6 +119,10 @@ REFUSED = {
     "zip or xlsx": (zipped(), "a ZIP archive"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "or one with a password"),
     "numpy": (b"\x93NUMPY\x01\x00", "NumPy"),
+    "parquet of which nothing can be read": (
+        b"PARE\x15\x04" + bytes(20) + b"PARE",
+        "an encrypted Parquet file",
+    ),
 }
 
 

@@ -47,6 +47,7 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": said("packed with zstd"),
     b"7z\xbc\xaf\x27\x1c": said("a 7z archive"),
     b"Rar!": said("a RAR archive"),
+    b"PARE": said("an encrypted Parquet file"),
     b"ARROW1": said("an Arrow (Feather) file"),
     b"FEA1": said("a Feather file"),
     b"SQLite format 3": said("an SQLite database"),
