@@ -175,3 +175,11 @@ def test_a_page_that_is_not_as_it_was_counted_is_refused(version: str, compressi
                 broken[place] ^= 1 << bit
                 with pytest.raises(InvalidTable, match="not a readable Parquet file"):
                     columnar(bytes(broken))
+
+
+def test_a_column_of_nothing_that_has_values_is_one_of_blanks() -> None:
+    held = bytes(range(24))
+    pages = page(held, 2, len(held))
+    # of physical type INT96, and called null
+    column = struct(f1=3, f3=0, f4=b"c", f10={"f11": {}})
+    assert columnar(file([column], [(2, [(0, 4, len(pages))])], pages)) == [[[""]]]

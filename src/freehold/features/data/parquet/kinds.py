@@ -84,7 +84,10 @@ def of(leaf: Leaf, durations: Container[str] = ()) -> Made:
     if leaf.path[0] in durations and leaf.physical == INT64:
         return Made(Kind("duration", texts=spelling.whole))
     if _NULL in said:
-        return Made(Kind("null", texts=lambda raw: [""] * len(raw)))
+        # whatever its values are made of: none of them says anything
+        return Made(
+            Kind("null", texts=lambda raw: [""] * len(raw)), lambda raw: np.zeros(len(raw), dtype=np.int8)
+        )
     if _DECIMAL in said:
         return _decimals(leaf, _whole(said[_DECIMAL].get(1, 0)), said[_DECIMAL].get(2, 0))
     if leaf.physical in (BYTES, FIXED):
