@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import Field, TypeAdapter, create_model
 
+from freehold.core import described
 from freehold.core.described import Described, description
 
 
@@ -90,3 +92,10 @@ assert wire.PUBLISH.fields["path"].text
 assert described._classes.cache_info().currsize == 1
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_several_threads_may_read_what_stands_in_a_source_at_once():
+    source = "\n".join(f"class C{number}:\n    a: int = ({number} + (2 * 3))" for number in range(400))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: len(described.parse(source).body), range(64)))
+    assert found == [400] * 64

@@ -8,12 +8,15 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, GetJsonSchemaHandler
+
+_PARSING = threading.Lock()
 
 
 class Described(BaseModel):
@@ -52,11 +55,17 @@ def _texts(one: type) -> dict[str, str]:
     return _classes(written).get(one.__qualname__, {}) if written else {}
 
 
+def parse(source: str | bytes) -> ast.Module:
+    """As `ast.parse`, by one thread at a time: in CPython 3.11 several spoil each other's (gh-106905)."""
+    with _PARSING:
+        return ast.parse(source)
+
+
 @cache
 def _classes(written: str) -> dict[str, dict[str, str]]:
     """Of each class in a file by its qualified name: the text under each of its fields."""
     try:
-        parsed = ast.parse(Path(written).read_bytes())
+        parsed = parse(Path(written).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return {}
     return {name: dict(_fields(found)) for name, found in _walk(parsed, "")}

@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from freehold.core.described import parse
+
 
 def of(thing: type | Callable[..., Any]) -> str:
     """The docstring of a class or function, read from its source if need be. Empty where it has none."""
@@ -20,7 +22,7 @@ def of(thing: type | Callable[..., Any]) -> str:
 
 def _written(thing: type | Callable[..., Any]) -> str:
     try:
-        (found,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
+        (found,) = parse(textwrap.dedent(inspect.getsource(thing))).body
     except (OSError, TypeError, SyntaxError, ValueError):
         return ""
     return (ast.get_docstring(found) or "") if isinstance(found, ast.ClassDef | ast.FunctionDef) else ""
