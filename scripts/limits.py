@@ -9,7 +9,7 @@ from freehold.chain import rpc
 from freehold.core import canonical, documents, epsilons, http_signature, ids, money
 from freehold.features.data import bounds, drafts, wire, workbooks
 from freehold.features.data.parquet import pages
-from freehold.features.data.rules import chunks, names, reading, table
+from freehold.features.data.rules import chunks, columnar, names, reading, table
 from freehold.features.gateway import asking
 from freehold.features.gateway.rules import answer, rows
 from freehold.features.grants import requests
@@ -72,6 +72,11 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 "A cell of text in a Parquet file",
                 _size(chunks.MOST_CELL_BYTES),
                 otherwise="leave that column out",
+            ),
+            Limit(
+                "The longest cells of a Parquet file's columns, together",
+                _size(columnar.MOST_ROW_BYTES),
+                otherwise="leave the longest column out",
             ),
             Limit(
                 "A cell of text in a CSV file",

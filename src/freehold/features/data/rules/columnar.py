@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _BATCH_ROWS, _BATCH_BYTES = 65_536, 32 << 20
 _LEAST_ROWS = 16
 """Of a batch: each takes its time for every column, however few rows it has."""
+MOST_ROW_BYTES = _BATCH_BYTES // _LEAST_ROWS
+"""What the longest cells of a row make together."""
 _FIXED_BYTES = 64
 """Of a cell in a column whose cells have one width."""
 _NESTED = Kind("lists or structs")
@@ -61,7 +63,7 @@ class Columnar:
             row_bytes = max(row_bytes, 8 * len(self.names))
             most_rows = min(_BATCH_ROWS, _BATCH_BYTES // row_bytes)
             if most_rows < min(_LEAST_ROWS, self.rows):
-                raise NotPlain(f"its rows make over {_BATCH_BYTES // _LEAST_ROWS:,} bytes each")
+                raise NotPlain(f"its rows make over {MOST_ROW_BYTES:,} bytes each")
             for parts in self._parts(most_rows):
                 columns = zip(*(part.columns for part in parts), strict=True)
                 yield from self._pieces(parts[0] if len(parts) == 1 else Batch(list(map(joined, columns))))
