@@ -355,16 +355,6 @@ class Delimited:
             row=error.row,
         )
 
-    def _stopped(self, only: str) -> InvalidTable | None:
-        """What keeps a strict reader from its end, if it is that which is asked for."""
-        with self._text() as text:
-            try:
-                deque(csv.reader(text, strict=True, delimiter=self.separator), maxlen=0)
-            except csv.Error as error:
-                reason = str(error)
-                return self._unreadable(reason) if only in reason else None
-        return None
-
     def _opened(self, fault: str) -> int:
         """In which line the cell begins at which a reader stops; 0: it does not."""
         most, before, ended = csv.field_size_limit(), int(bool(self._begin)), False
