@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from freehold.core.errors import Conflict, Unavailable
+from freehold.kernel import together as gathering
 from freehold.kernel.databases import commits, opening, session
 from freehold.kernel.databases.errors import DatabaseLocked, StorageFailed, StorageUncertain
 from freehold.kernel.store import MustWait, Store
@@ -450,3 +451,61 @@ def test_a_caller_that_hung_up_holds_up_nobody(store: Store) -> None:
     assert asyncio.run(hung_up()) == 1
     together.stop()
     assert seen(store) == {"a": 0, "b": 1}, "what was done stays done"
+
+
+@pytest.mark.parametrize(("told_before", "commits_made"), [(2, 1), (1, 2)])
+def test_as_many_as_were_told_are_awaited_and_nobody_where_only_one_was(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch, told_before: int, commits_made: int
+) -> None:
+    """Two come again, one a moment after the other."""
+    monkeypatch.setattr(gathering, "GATHERING_SECONDS", 5.0)
+    store = file_store
+    together = Together(node_of(store))
+    busy = threading.Event()
+
+    async def come_again() -> int:
+        first = asyncio.ensure_future(together.do(busy.wait))
+        await asyncio.sleep(0.05)
+        others = [together.do(lambda name=name: keep(store, name)) for name in "ab"[:told_before]]
+        waiting = asyncio.gather(*others)
+        await asyncio.sleep(0.05)
+        busy.set()
+        await first
+        await waiting
+        before = counted(store)
+        one = asyncio.ensure_future(together.do(lambda: keep(store, "c")))
+        await asyncio.sleep(0.2)
+        assert one.done() is (told_before == 1)
+        await asyncio.gather(one, together.do(lambda: keep(store, "d")))
+        return counted(store) - before
+
+    try:
+        assert asyncio.run(come_again()) == commits_made
+    finally:
+        together.stop()
+
+
+def test_who_does_not_come_again_is_not_awaited_for_long(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "GATHERING_SECONDS", 0.1)
+    store = file_store
+    together = Together(node_of(store))
+    busy = threading.Event()
+
+    async def fewer() -> float:
+        first = asyncio.ensure_future(together.do(busy.wait))
+        await asyncio.sleep(0.05)
+        waiting = asyncio.gather(*(together.do(lambda name=name: keep(store, name)) for name in "abc"))
+        await asyncio.sleep(0.05)
+        busy.set()
+        await first
+        await waiting
+        began = time.monotonic()
+        await together.do(lambda: keep(store, "d"))
+        return time.monotonic() - began
+
+    try:
+        assert asyncio.run(fewer()) < 5
+    finally:
+        together.stop()
